@@ -1,0 +1,58 @@
+//! Seeded bugs: each protocol struct can be broken on purpose, in models only.
+//!
+//! A model that passes proves little unless the same model fails when the protocol is
+//! broken. In every other build [`Bugs`] has no size and answers `false`.
+
+/// One way to break a protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bug {
+    /// `begin` does not load the published timestamp again after its fence.
+    NoSecondLoad,
+    /// A commit is acknowledged before the published timestamp has reached it.
+    EarlyAcknowledge,
+    /// A reader looks for danger in an earlier step than the one that publishes it.
+    CheckBeforePublish,
+    /// A committer with a backward edge does not announce its danger interval.
+    NoAnnouncement,
+    /// A commit is appended without looking at what came since it was certified.
+    NoSecondLook,
+    /// A reader with an older writer beside it does not publish its reads.
+    NeverPublish,
+}
+
+#[cfg(not(precedent_loom))]
+mod imp {
+    /// No bug is seeded.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Bugs;
+
+    impl Bugs {
+        pub(crate) const NONE: Self = Self;
+
+        #[expect(clippy::unused_self, reason = "models have a value to ask")]
+        pub(crate) const fn has(self, _bug: super::Bug) -> bool {
+            false
+        }
+    }
+}
+
+#[cfg(precedent_loom)]
+mod imp {
+    /// At most one seeded bug.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Bugs(Option<super::Bug>);
+
+    impl Bugs {
+        pub(crate) const NONE: Self = Self(None);
+
+        pub(crate) const fn with(bug: super::Bug) -> Self {
+            Self(Some(bug))
+        }
+
+        pub(crate) fn has(self, bug: super::Bug) -> bool {
+            self.0 == Some(bug)
+        }
+    }
+}
+
+pub(crate) use imp::Bugs;

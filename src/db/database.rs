@@ -1,0 +1,243 @@
+//! The database and its tables.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::bugs::Bugs;
+use crate::db::builder::Builder;
+use crate::db::stats::{Census, Stats};
+use crate::error::Error;
+use crate::store::index::Index;
+use crate::sync::Mutex;
+use crate::timestamp::Timestamp;
+use crate::tx::EngineRef;
+use crate::tx::{Config, Engine, Key, ReadTransaction, Table, TableInner, Transaction, Value};
+
+/// An in-memory database of typed tables. Nothing survives the process.
+///
+/// Cheap to clone; all clones are the same database.
+///
+/// ```
+/// use precedent::{Database, Table};
+/// let db = Database::new();
+/// let ledger: Table<(u64, u64), i64> = db.table("ledger")?; // (account, entry) -> cents
+///
+/// // Retried on conflict, so the closure may run more than once.
+/// db.transact(|tx| {
+///     let balance: i64 = tx.range(&ledger, (42, 0)..(43, 0)).map(|(_, cents)| cents).sum();
+///     tx.insert(&ledger, (42, 0), 100 - balance);
+///     Ok(())
+/// })?;
+/// assert_eq!(db.read(|tx| tx.get(&ledger, &(42, 0)).copied())?, Some(100));
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) engine: Arc<Engine>,
+    tables: Arc<Mutex<BTreeMap<Arc<str>, AnyTable>>>,
+}
+
+/// A table with its types erased, and named.
+struct AnyTable {
+    table: Arc<dyn Census>,
+    any: Arc<dyn Any + Send + Sync>,
+    types: &'static str,
+}
+
+/// A number that no other database or table of the process has.
+fn next_number() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    // Of std even in models: a static outlives them.
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Database {
+    /// An empty database with default settings: serializable.
+    ///
+    /// ```
+    /// let db = precedent::Database::new();
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// For settings other than the default ones.
+    ///
+    /// ```
+    /// let db = precedent::Database::builder().name("sessions").build();
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn with(name: Option<String>, config: Config, bugs: Bugs) -> Self {
+        let number = next_number();
+        let name = name.unwrap_or_else(|| format!("database {number}"));
+        let engine = Engine::new(number, name.into(), config, bugs);
+        Self { engine: Arc::new(engine), tables: Arc::new(Mutex::new(BTreeMap::new())) }
+    }
+
+    /// The name that the builder was given, or a made-up one.
+    ///
+    /// ```
+    /// assert!(!precedent::Database::new().name().is_empty());
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.engine.name
+    }
+
+    /// Opens a table, creating it if there is none of this name.
+    ///
+    /// ```
+    /// use precedent::{Database, Table};
+    /// let db = Database::new();
+    /// let words: Table<String, u64> = db.table("words")?;
+    /// assert!(db.table::<u8, u8>("words").is_err());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::TableTypes`] if the table exists with other types.
+    pub fn table<K: Key, V: Value>(&self, name: &str) -> Result<Table<K, V>, Error> {
+        let asked_for = std::any::type_name::<Table<K, V>>();
+        let mut tables = self.tables.lock();
+        if let Some(found) = tables.get(name) {
+            let table = Arc::clone(&found.any).downcast::<TableInner<K, V>>();
+            return table.map(Table).map_err(|_| Error::TableTypes {
+                table: name.to_owned(),
+                created_as: found.types,
+                asked_for,
+            });
+        }
+        let name: Arc<str> = name.into();
+        let table = Arc::new(TableInner::<K, V> {
+            name: Arc::clone(&name),
+            number: next_number(),
+            engine: self.engine.number,
+            database: Arc::clone(&self.engine.name),
+            index: Index::new(),
+        });
+        let (census, any) = (Arc::clone(&table), Arc::clone(&table));
+        tables.insert(name, AnyTable { table: census, any, types: asked_for });
+        Ok(Table(table))
+    }
+
+    /// Begins a transaction that borrows the database. Never waits, never fails.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, char> = db.table("t")?;
+    /// let tx = db.begin();
+    /// tx.insert(&t, 1, 'a');
+    /// tx.commit()?;
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    #[must_use = "a transaction that is dropped is rolled back"]
+    pub fn begin(&self) -> Transaction<'_> {
+        self.begin_attempt(1)
+    }
+
+    /// Begins a transaction that keeps the database alive by itself.
+    ///
+    /// ```
+    /// use precedent::{Database, Transaction};
+    /// let tx: Transaction<'static> = Database::new().begin_owned();
+    /// std::thread::spawn(move || tx.commit()).join().unwrap()?;
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    #[must_use = "a transaction that is dropped is rolled back"]
+    pub fn begin_owned(&self) -> Transaction<'static> {
+        Transaction::new(EngineRef::Owned(Arc::clone(&self.engine)), false, 1)
+    }
+
+    /// Begins a read-only transaction at the newest timestamp.
+    ///
+    /// ```
+    /// # let db = precedent::Database::new();
+    /// let tx = db.begin_read();
+    /// tx.finish()?;
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    #[must_use = "a transaction that is dropped certifies nothing"]
+    pub fn begin_read(&self) -> ReadTransaction<'_> {
+        self.begin_read_attempt(1)
+    }
+
+    pub(crate) fn begin_attempt(&self, attempt: u32) -> Transaction<'_> {
+        Transaction::new(EngineRef::Borrowed(&self.engine), false, attempt)
+    }
+
+    pub(crate) fn begin_read_attempt(&self, attempt: u32) -> ReadTransaction<'_> {
+        Transaction::new(EngineRef::Borrowed(&self.engine), true, attempt)
+    }
+
+    /// Frees everything that no open transaction can need. Ordinary traffic does the same
+    /// bit by bit; this is for those who cannot wait. O(what there is to free).
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// for n in 0..10 {
+    ///     db.transact(|tx| Ok(tx.insert(&t, 1, n)))?;
+    /// }
+    /// db.collect();
+    /// assert_eq!(db.stats().versions, 1);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn collect(&self) {
+        self.engine.collect_all();
+    }
+
+    /// Counts what the database holds. O(keys and versions): not for a hot loop.
+    ///
+    /// ```
+    /// # let db = precedent::Database::new();
+    /// let tx = db.begin();
+    /// assert_eq!(db.stats().active_transactions, 1);
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let engine = &self.engine;
+        let tables: Vec<_> = self.tables.lock().values().map(|t| Arc::clone(&t.table)).collect();
+        let (mut keys, mut versions) = (0, 0);
+        for table in tables {
+            let (more_keys, more_versions) = table.census();
+            keys += more_keys;
+            versions += more_versions;
+        }
+        let (retained_commits, retained_readers, danger_intervals) = engine.log.lengths();
+        let (active_transactions, oldest) = engine.registry.census();
+        Stats {
+            published: Timestamp::from(engine.registry.published()),
+            active_transactions,
+            oldest_read_timestamp: oldest.map(Timestamp::from),
+            keys,
+            versions,
+            retained_commits,
+            retained_readers,
+            danger_intervals,
+            panicked_predicates: engine.panicked_predicates(),
+            panicked_drops: engine.collector.panicked_drops(),
+            conservative_aborts: engine.conservative_aborts(),
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("name", &self.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,197 @@
+//! The retry loops: `transact`, `try_transact`, `transact_with_commit`, `read`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use crate::db::database::Database;
+use crate::error::Error;
+use crate::ssi::Conflict;
+use crate::sync;
+use crate::tx::{Commit, ReadTransaction, Transaction};
+
+impl Database {
+    /// Runs a closure as one transaction and commits it; runs it again on a conflict.
+    ///
+    /// The closure may run more than once, so it must have no effects but through the
+    /// transaction. If it returns `Err`, nothing is written, and what it saw is certified
+    /// before the error is returned; a panic in it likewise, before it is resumed. Either
+    /// is final: only conflicts lead to another run.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// let hits: Table<&str, u64> = db.table("hits")?;
+    /// let now = db.transact(|tx| {
+    ///     let next = tx.get(&hits, &"home").copied().unwrap_or(0) + 1;
+    ///     tx.insert(&hits, "home", next);
+    ///     Ok(next)
+    /// })?;
+    /// assert_eq!(now, 1);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::RetriesExhausted`] after too many conflicts, [`Error::LimitExceeded`] if
+    /// the transaction is too large, or what the closure returned.
+    ///
+    /// # Panics
+    /// If the closure does.
+    pub fn transact<R>(
+        &self,
+        f: impl FnMut(&Transaction<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        self.retry(f).map(|(result, _)| result)
+    }
+
+    /// As [`transact`](Self::transact), for closures with errors of their own. An `Err`
+    /// rolls back and is *certified*: it never rests on a state that no serial order has.
+    ///
+    /// ```
+    /// # use precedent::{Database, Error, Table};
+    /// #[derive(Debug, PartialEq)]
+    /// enum Refused {
+    ///     Insufficient { balance: i64 },
+    ///     Engine(String),
+    /// }
+    /// impl From<Error> for Refused {
+    ///     fn from(error: Error) -> Self {
+    ///         Self::Engine(error.to_string())
+    ///     }
+    /// }
+    /// # let db = Database::new();
+    /// let ledger: Table<(u64, u64), i64> = db.table("ledger")?;
+    /// let refused = db.try_transact(|tx| -> Result<u64, Refused> {
+    ///     let account = (42, 0)..=(42, u64::MAX);
+    ///     let balance: i64 = tx.range(&ledger, account.clone()).map(|(_, cents)| cents).sum();
+    ///     if balance < 50_00 {
+    ///         return Err(Refused::Insufficient { balance });
+    ///     }
+    ///     let next = tx.range(&ledger, account).next_back().map_or(0, |((_, n), _)| n + 1);
+    ///     tx.insert(&ledger, (42, next), -50_00);
+    ///     Ok(next)
+    /// });
+    /// assert_eq!(refused, Err(Refused::Insufficient { balance: 0 }));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As `transact`, through `From`.
+    ///
+    /// # Panics
+    /// If the closure does.
+    pub fn try_transact<R, E: From<Error>>(
+        &self,
+        f: impl FnMut(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        self.retry(f).map(|(result, _)| result)
+    }
+
+    /// As [`transact`](Self::transact), and returns the [`Commit`] too.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table, Timestamp};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, char> = db.table("t")?;
+    /// let ((), commit) = db.transact_with_commit(|tx| Ok(tx.insert(&t, 1, 'a')))?;
+    /// assert_eq!(commit.timestamp(), Timestamp::from(1));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As `transact`.
+    ///
+    /// # Panics
+    /// If the closure does.
+    pub fn transact_with_commit<R>(
+        &self,
+        f: impl FnMut(&Transaction<'_>) -> Result<R, Error>,
+    ) -> Result<(R, Commit), Error> {
+        self.retry(f)
+    }
+
+    /// Runs a closure on the newest snapshot, certifies what it saw, and returns its
+    /// result; in the rare case that no serial order has that snapshot, runs it again.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let ledger: Table<(u64, u64), i64> = db.table("ledger")?;
+    /// let total: i64 = db.read(|tx| tx.range(&ledger, ..).map(|(_, cents)| cents).sum())?;
+    /// assert_eq!(total, 0);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::RetriesExhausted`] after too many conflicts.
+    ///
+    /// # Panics
+    /// If the closure does.
+    pub fn read<R>(&self, mut f: impl FnMut(&ReadTransaction<'_>) -> R) -> Result<R, Error> {
+        let mut attempt = 1;
+        loop {
+            let tx = self.begin_read_attempt(attempt);
+            let result = catch_unwind(AssertUnwindSafe(|| f(&tx)));
+            match tx.finish() {
+                Ok(_) => return Ok(result.unwrap_or_else(|panic| resume_unwind(panic))),
+                Err(error) => self.next_attempt(&mut attempt, error)?,
+            }
+        }
+    }
+
+    fn retry<R, E: From<Error>>(
+        &self,
+        mut f: impl FnMut(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<(R, Commit), E> {
+        let mut attempt = 1;
+        loop {
+            let tx = self.begin_attempt(attempt);
+            let result = catch_unwind(AssertUnwindSafe(|| f(&tx)));
+            // Whether to run again is the transaction's verdict, whatever the closure
+            // returned: an error or a panic may rest on a state that never was.
+            let ended = match &result {
+                Ok(Ok(_)) => tx.commit(),
+                _ => tx.finish_without_writes(),
+            };
+            match (ended, result) {
+                (Ok(commit), Ok(Ok(result))) => return Ok((result, commit)),
+                (Ok(_), Ok(Err(error))) => return Err(error),
+                (Ok(_), Err(panic)) => resume_unwind(panic),
+                (Err(error), _) => self.next_attempt(&mut attempt, error)?,
+            }
+        }
+    }
+
+    /// Waits before the next attempt, or tells why there is none.
+    fn next_attempt(&self, attempt: &mut u32, error: Error) -> Result<(), Error> {
+        let Error::Conflict(last) = error else {
+            return Err(error);
+        };
+        if *attempt >= self.engine.config.max_attempts {
+            return Err(Error::RetriesExhausted { attempts: *attempt, last });
+        }
+        back_off(*attempt, &last);
+        *attempt += 1;
+        Ok(())
+    }
+}
+
+/// Attempts that only give up the time slice before the next one.
+const EAGER_ATTEMPTS: u32 = 4;
+/// The longest sleep between two attempts is 2^this microseconds.
+const MAX_BACK_OFF_LOG2: u32 = 10;
+
+/// An immediate retry cannot meet the same conflict, so the first ones only let others
+/// run; later ones sleep for a random part of a growing time.
+fn back_off(attempt: u32, last: &Conflict) {
+    if attempt <= EAGER_ATTEMPTS {
+        sync::yield_now();
+        return;
+    }
+    let bound = 1_u64 << (attempt - EAGER_ATTEMPTS).min(MAX_BACK_OFF_LOG2);
+    // Who met whom, and when, differs between rivals: jitter without a generator.
+    let seed = last.cycle().iter().fold(u64::from(attempt), |seed, edge| {
+        let id = u64::from(edge.from().id()) ^ u64::from(edge.to().read_timestamp());
+        (seed ^ id).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+    });
+    sync::sleep(Duration::from_micros(seed % bound + 1));
+}

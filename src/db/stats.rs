@@ -1,0 +1,57 @@
+//! Figures about a database.
+
+use crate::timestamp::Timestamp;
+use crate::tx::{Key, TableInner, Value};
+
+/// What a database holds at the moment; by [`Database::stats`](crate::Database::stats).
+///
+/// ```
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, u64> = db.table("t")?;
+/// db.transact(|tx| Ok(tx.insert(&t, 1, 1)))?;
+/// let stats = db.stats();
+/// assert_eq!((stats.keys, stats.versions), (1, 1));
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Every commit at or below it is visible.
+    pub published: Timestamp,
+    /// Transactions that have begun and not ended, leaked ones included.
+    pub active_transactions: usize,
+    /// The oldest timestamp whose versions an active transaction keeps.
+    pub oldest_read_timestamp: Option<Timestamp>,
+    /// Keys in the indexes, with those whose removal is not collected yet.
+    pub keys: usize,
+    /// Versions alive, tombstones included.
+    pub versions: usize,
+    /// Commits whose footprints are kept for certifications to come.
+    pub retained_commits: usize,
+    /// Certified readers whose footprints are kept for certifications to come.
+    pub retained_readers: usize,
+    /// Intervals of timestamps that are no safe snapshots.
+    pub danger_intervals: usize,
+    /// Predicates that panicked during a certification, each counted as a match.
+    pub panicked_predicates: u64,
+    /// Values and keys whose `Drop` panicked during a collection.
+    pub panicked_drops: u64,
+    /// Aborts because a search exceeded its bound.
+    pub conservative_aborts: u64,
+}
+
+/// A table whose keys and versions can be counted.
+pub(crate) trait Census: Send + Sync {
+    /// Keys and versions. O(both).
+    fn census(&self) -> (usize, usize);
+}
+
+impl<K: Key, V: Value> Census for TableInner<K, V> {
+    fn census(&self) -> (usize, usize) {
+        let root = self.index.root();
+        let mut versions = 0;
+        root.for_each(|record| versions += record.versions());
+        (root.len(), versions)
+    }
+}

@@ -1,0 +1,98 @@
+//! The one error type.
+
+use std::fmt;
+
+use crate::Conflict;
+
+/// Why an operation failed. Nothing is lost: the database goes on working.
+///
+/// ```
+/// use precedent::{Database, Table};
+/// let db = Database::new();
+/// let _numbers: Table<u64, u64> = db.table("numbers")?;
+/// let wrong = db.table::<String, u64>("numbers").unwrap_err();
+/// assert!(!wrong.is_conflict() && !wrong.is_retryable() && !wrong.is_limit());
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Committing would have closed a cycle in the dependency graph. Run the
+    /// transaction again: it cannot meet the same conflict twice.
+    Conflict(Box<Conflict>),
+    /// `transact` gave up after this many conflicts; the last one is told. Try again
+    /// later, raise [`Builder::max_attempts`](crate::Builder::max_attempts), or make the transaction shorter.
+    RetriesExhausted {
+        /// How often the closure ran.
+        attempts: u32,
+        /// The conflict of the last attempt.
+        last: Box<Conflict>,
+    },
+    /// A named limit was exceeded; the transaction was rolled back. Split the
+    /// transaction, or raise the limit at the builder.
+    LimitExceeded {
+        /// The limit's name: the builder's method.
+        limit: &'static str,
+        /// Its value.
+        bound: u64,
+    },
+    /// The table exists with other types. Open it with its own.
+    TableTypes {
+        /// The table.
+        table: String,
+        /// The types that it was created with.
+        created_as: &'static str,
+        /// The types that were asked for.
+        asked_for: &'static str,
+    },
+}
+
+impl Error {
+    /// Whether a conflict was the reason, be it one or one too many.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.conflict().is_some()
+    }
+
+    /// Whether running the transaction again at once makes sense.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+
+    /// Whether a named limit was exceeded.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::LimitExceeded { .. })
+    }
+
+    /// The conflict behind this error, if one is.
+    #[must_use]
+    pub fn conflict(&self) -> Option<&Conflict> {
+        match self {
+            Self::Conflict(conflict) | Self::RetriesExhausted { last: conflict, .. } => {
+                Some(conflict)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict(conflict) => write!(f, "{conflict}"),
+            Self::RetriesExhausted { attempts, last } => {
+                write!(f, "gave up after {attempts} attempts; the last conflict: {last}")
+            }
+            Self::LimitExceeded { limit, bound } => {
+                write!(f, "the transaction exceeded {limit} = {bound} and was rolled back")
+            }
+            Self::TableTypes { table, created_as, asked_for } => {
+                write!(f, "table {table:?} holds {created_as}, but was opened as {asked_for}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,258 @@
+//! The cycle as data: why a transaction could not commit.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Timestamp;
+
+/// Names one transaction for as long as its database lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransactionId(u64);
+
+impl From<u64> for TransactionId {
+    fn from(raw: u64) -> Self {
+        Self(raw)
+    }
+}
+
+impl From<TransactionId> for u64 {
+    fn from(id: TransactionId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The slot in the high half, the turn in the low one.
+        write!(f, "#{}.{}", self.0 >> 40, self.0 & ((1 << 40) - 1))
+    }
+}
+
+/// A transaction that takes part in a cycle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Participant {
+    pub(crate) id: TransactionId,
+    pub(crate) label: Option<Cow<'static, str>>,
+    pub(crate) read_timestamp: Timestamp,
+    pub(crate) commit_timestamp: Option<Timestamp>,
+}
+
+impl Participant {
+    /// Which transaction.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        self.id
+    }
+
+    /// What the transaction called itself by [`Transaction::label`](crate::Transaction::label).
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
+    /// Its final read timestamp.
+    #[must_use]
+    pub fn read_timestamp(&self) -> Timestamp {
+        self.read_timestamp
+    }
+
+    /// Its commit timestamp; none for a certified reader and for the transaction that
+    /// was aborted.
+    #[must_use]
+    pub fn commit_timestamp(&self) -> Option<Timestamp> {
+        self.commit_timestamp
+    }
+}
+
+/// Which kind of dependency an edge X -> Y is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EdgeKind {
+    /// Y overwrote something that X observed (an antidependency).
+    Rw,
+    /// Y overwrote what X wrote.
+    Ww,
+    /// X was already in Y's snapshot: c(X) <= s(Y). Covers wr and real time.
+    Start,
+}
+
+/// One edge of the cycle: `from` must come before `to` in every serial order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    pub(crate) kind: EdgeKind,
+    pub(crate) from: Participant,
+    pub(crate) to: Participant,
+    pub(crate) table: Option<Arc<str>>,
+    pub(crate) key: Option<String>,
+}
+
+impl Edge {
+    /// The kind of dependency.
+    #[must_use]
+    pub fn kind(&self) -> EdgeKind {
+        self.kind
+    }
+
+    /// Who comes first.
+    #[must_use]
+    pub fn from(&self) -> &Participant {
+        &self.from
+    }
+
+    /// Who comes after.
+    #[must_use]
+    pub fn to(&self) -> &Participant {
+        &self.to
+    }
+
+    /// The table in which they met; none for a start edge.
+    #[must_use]
+    pub fn table(&self) -> Option<&str> {
+        self.table.as_deref()
+    }
+
+    /// The key that `to` wrote, in its `Debug` form; none for a start edge.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}
+
+/// Which rule refused the commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConflictReason {
+    /// Committing would have closed the cycle that [`Conflict::cycle`] returns.
+    Cycle,
+    /// `Isolation::Snapshot` only: another transaction wrote the same key first.
+    /// `Conflict::cycle` holds the one ww edge.
+    FirstCommitterWins,
+    /// The search exceeded its bound; the cycle is only suspected.
+    Conservative,
+}
+
+/// Why a transaction could not commit, edge by edge.
+///
+/// ```
+/// use precedent::{Database, Table};
+/// let db = Database::new();
+/// let stock: Table<&str, u32> = db.table("stock")?;
+/// let slow = db.begin();
+/// slow.label("restock");
+/// let seen = slow.get(&stock, &"bolts").copied().unwrap_or(0);
+/// db.transact(|tx| Ok(tx.insert(&stock, "bolts", 7)))?;
+/// slow.insert(&stock, "bolts", seen + 1);
+/// let error = slow.commit().unwrap_err();
+/// let conflict = error.conflict().unwrap();
+/// assert_eq!(conflict.cycle().len(), 2);
+/// assert!(conflict.to_string().contains("restock"));
+/// assert!(conflict.dot().starts_with("digraph"));
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    pub(crate) reason: ConflictReason,
+    pub(crate) cycle: Vec<Edge>,
+}
+
+impl Conflict {
+    /// Which rule refused the commit.
+    #[must_use]
+    pub fn reason(&self) -> ConflictReason {
+        self.reason
+    }
+
+    /// The edges, each starting where the one before it ended; the first one leaves the
+    /// aborted transaction and the last one returns to it.
+    #[must_use]
+    pub fn cycle(&self) -> &[Edge] {
+        &self.cycle
+    }
+}
+
+impl Conflict {
+    /// The cycle as a graph in the DOT language of Graphviz.
+    #[must_use]
+    pub fn dot(&self) -> String {
+        let mut dot = String::from("digraph conflict {\n");
+        for edge in &self.cycle {
+            let node = |participant: &Participant| quoted(&participant.to_string());
+            let mut label = edge.kind.to_string();
+            if let (Some(table), Some(key)) = (edge.table(), edge.key()) {
+                label = format!("{label} {table}[{key}]");
+            }
+            let (from, to) = (node(&edge.from), node(&edge.to));
+            dot.push_str(&format!("  {from} -> {to} [label={}];\n", quoted(&label)));
+        }
+        dot.push_str("}\n");
+        dot
+    }
+
+    fn tell_cycle(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.cycle.first() else {
+            return Ok(());
+        };
+        write!(f, "{} cannot commit, it would have to come before itself", first.from)?;
+        for (at, edge) in self.cycle.iter().enumerate() {
+            write!(f, "{} {edge}", if at == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.reason, self.cycle.first()) {
+            (ConflictReason::FirstCommitterWins, Some(edge)) => {
+                let key = edge.key().unwrap_or_default();
+                let table = edge.table().unwrap_or_default();
+                write!(f, "{} was quicker than {} to write {table}[{key}]", edge.from, edge.to)
+            }
+            (ConflictReason::Conservative, _) => {
+                f.write_str("the search for a cycle exceeded its bound, so there may be one")
+            }
+            _ => self.tell_cycle(f),
+        }
+    }
+}
+
+impl fmt::Display for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (&self.from, &self.to);
+        let table = self.table.as_deref().unwrap_or_default();
+        let key = self.key.as_deref().unwrap_or_default();
+        match self.kind {
+            EdgeKind::Rw => write!(f, "{from} read {table}[{key}] as it was before {to} wrote it"),
+            EdgeKind::Ww => write!(f, "{to} overwrote {table}[{key}] of {from}"),
+            EdgeKind::Start => write!(f, "{from} had committed before the snapshot of {to}"),
+        }
+    }
+}
+
+impl fmt::Display for EdgeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rw => "rw",
+            Self::Ww => "ww",
+            Self::Start => "start",
+        })
+    }
+}
+
+impl fmt::Display for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.label {
+            Some(label) => write!(f, "{label:?}")?,
+            None => write!(f, "transaction {}", self.id)?,
+        }
+        match self.commit_timestamp {
+            Some(commit) => write!(f, " (commit {commit})"),
+            None => write!(f, " (snapshot {})", self.read_timestamp),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The index of a table: an ordered set of records behind a latch.
+//!
+//! The latch guards one pointer. Readers copy the persistent tree out and search their
+//! copy; writers change a copy and put it in the place of the one that they started
+//! from, or start again if somebody was quicker: each retry is somebody else's success.
+//! So no user code (`cmp`, `clone`, `drop`) ever runs under the latch.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::store::record::Record;
+use crate::store::tree::Tree;
+use crate::sync::{AtomicU64, RwLock};
+
+/// A frozen index.
+pub(crate) type Root<K, V> = Tree<Arc<Record<K, V>>>;
+
+/// The records of a table in the order of their keys.
+pub(crate) struct Index<K, V> {
+    root: RwLock<Root<K, V>>,
+    /// How often the root changed. Written under the latch; read by whoever wants to
+    /// know whether its copy is the newest (Acquire, pairs with the Release increment).
+    changes: AtomicU64,
+}
+
+impl<K: Ord + Clone, V> Index<K, V> {
+    pub(crate) fn new() -> Self {
+        Self { root: RwLock::new(Tree::default()), changes: AtomicU64::new(0) }
+    }
+
+    /// The index as it is now. Every key that a registered snapshot can see is in it.
+    pub(crate) fn root(&self) -> Root<K, V> {
+        self.root.read().clone()
+    }
+
+    /// Changes whenever the root does.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// A leased record for each key: found, or created. O(log n) a key; all new keys of
+    /// a commit enter in one step.
+    pub(crate) fn find_or_create<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k K> + Clone,
+    ) -> Vec<Arc<Record<K, V>>>
+    where
+        K: 'k,
+    {
+        loop {
+            let before = self.root();
+            let mut leases = Leases { records: Vec::new() };
+            let mut after = None;
+            for key in keys.clone() {
+                leases.records.push(Self::find_or_create_in(&before, &mut after, key));
+            }
+            let done = after.is_none_or(|after| self.replace(&before, after));
+            if done {
+                return std::mem::take(&mut leases.records);
+            }
+        }
+    }
+
+    fn find_or_create_in(
+        before: &Root<K, V>,
+        after: &mut Option<Root<K, V>>,
+        key: &K,
+    ) -> Arc<Record<K, V>> {
+        let tree = after.as_ref().unwrap_or(before);
+        let found = tree.find(|record| record.key().cmp(key));
+        if let Ok(path) = &found
+            && let Some(record) = tree.item(path)
+            && record.lease()
+        {
+            return Arc::clone(record);
+        }
+        let created = Record::leased(key.clone());
+        let tree = after.get_or_insert_with(|| before.clone());
+        match found {
+            Ok(path) => drop(tree.replace_at(&path, Arc::clone(&created))),
+            Err(path) => tree.insert_at(&path, Arc::clone(&created)),
+        }
+        created
+    }
+
+    /// Takes a sealed record out, unless another has taken its place already.
+    pub(crate) fn remove(&self, sealed: &Arc<Record<K, V>>) {
+        loop {
+            let before = self.root();
+            let found = before.find(|record| record.key().cmp(sealed.key()));
+            let path = match found {
+                Ok(path) if before.item(&path).is_some_and(|at| Arc::ptr_eq(at, sealed)) => path,
+                _ => return,
+            };
+            let mut after = before.clone();
+            drop(after.remove_at(&path));
+            if self.replace(&before, after) {
+                return;
+            }
+        }
+    }
+
+    /// Puts `after` in the place of `before`, if that is still the root.
+    fn replace(&self, before: &Root<K, V>, after: Root<K, V>) -> bool {
+        let mut root = self.root.write();
+        if !root.same(before) {
+            return false;
+        }
+        let old = std::mem::replace(&mut *root, after);
+        self.changes.fetch_add(1, std::sync::atomic::Ordering::Release);
+        drop(root);
+        drop(old);
+        true
+    }
+}
+
+/// How a record's key relates to a sought one.
+pub(crate) fn relate<K, V, Q>(record: &Arc<Record<K, V>>, key: &Q) -> Ordering
+where
+    K: std::borrow::Borrow<Q>,
+    Q: Ord + ?Sized,
+{
+    record.key().borrow().cmp(key)
+}
+
+/// Leases that end again if the search is given up, be it by a panicking comparator.
+struct Leases<K: Ord + Clone, V> {
+    records: Vec<Arc<Record<K, V>>>,
+}
+
+impl<K: Ord + Clone, V> Drop for Leases<K, V> {
+    fn drop(&mut self) {
+        for record in self.records.drain(..) {
+            // A record that nobody else uses was never in the index.
+            record.release();
+        }
+    }
+}

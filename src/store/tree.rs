@@ -1,0 +1,433 @@
+//! A persistent B+-tree: a clone is one reference count, a change copies one path.
+//!
+//! Both the index of a table (whose items are shared records) and the write set of a
+//! transaction (whose items are pending writes) are such trees. Whoever holds a clone
+//! holds a frozen tree, so no latch is held while user code compares keys: readers
+//! search their clone, writers search a clone and then apply a [`Path`] of positions,
+//! without another comparison, to the very tree that they searched.
+//!
+//! ```text
+//!            [ - | m | t ]          inner: (separator, child); the first is unused
+//!           /      |      \
+//!   [a c f]     [m p]    [t x z]    leaf: items in order; never empty but at the root
+//! ```
+//!
+//! Every leaf has the same depth, so positions compare as their paths do. There is no
+//! rebalancing: a node that becomes empty goes, others may stay small. Not a single line
+//! here is unsafe: a comparator that is no total order gets nonsense, never worse.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// Items in a leaf and children of an inner node, at most. Tiny where tests want splits.
+#[cfg(not(any(test, precedent_tiny, precedent_loom, fuzzing)))]
+const FANOUT: usize = 32;
+#[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
+const FANOUT: usize = 4;
+
+/// Levels, at most: with nodes at least half full at each split, 2^32 items.
+const DEPTH: usize = 33;
+
+/// A persistent, ordered set of items; the order is whatever the caller compares by.
+pub(crate) struct Tree<P> {
+    root: Arc<Node<P>>,
+    len: usize,
+}
+
+#[derive(Clone)]
+pub(crate) enum Node<P> {
+    Leaf(Vec<P>),
+    /// A child with a lower bound of its items; the first child's bound is never asked.
+    Inner(Vec<(P, Arc<Node<P>>)>),
+}
+
+/// The position of an item: an index a level, the last one within the leaf.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Path {
+    steps: [u8; DEPTH],
+    last: u8,
+}
+
+impl Path {
+    const START: Self = Self { steps: [0; DEPTH], last: 0 };
+
+    fn push(&mut self, step: usize) {
+        self.steps[usize::from(self.last)] = step as u8;
+        self.last += 1;
+    }
+
+    /// The index within the leaf.
+    fn slot(&self) -> usize {
+        usize::from(self.steps[usize::from(self.last) - 1])
+    }
+
+    fn with_slot(mut self, slot: usize) -> Self {
+        self.steps[usize::from(self.last) - 1] = slot as u8;
+        self
+    }
+}
+
+impl<P> Clone for Tree<P> {
+    fn clone(&self) -> Self {
+        Self { root: Arc::clone(&self.root), len: self.len }
+    }
+}
+
+impl<P> Default for Tree<P> {
+    fn default() -> Self {
+        Self { root: Arc::new(Node::Leaf(Vec::new())), len: 0 }
+    }
+}
+
+impl<P> Tree<P> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether both are the same tree, not merely equal ones.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
+    /// The position of the item that compares equal, or the one where it would go.
+    /// O(log n) comparisons; `compare` tells how an item relates to what is sought.
+    pub(crate) fn find(&self, mut compare: impl FnMut(&P) -> Ordering) -> Result<Path, Path> {
+        let mut path = Path::START;
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Inner(children) => {
+                    let above = children[1..]
+                        .partition_point(|(bound, _)| compare(bound) != Ordering::Greater);
+                    path.push(above);
+                    node = &children[above].1;
+                }
+                Node::Leaf(items) => {
+                    let found = items.binary_search_by(&mut compare);
+                    path.push(match found {
+                        Ok(slot) | Err(slot) => slot,
+                    });
+                    return if found.is_ok() { Ok(path) } else { Err(path) };
+                }
+            }
+        }
+    }
+
+    /// The item that compares equal.
+    pub(crate) fn get(&self, compare: impl FnMut(&P) -> Ordering) -> Option<&P> {
+        let path = self.find(compare).ok()?;
+        self.item(&path)
+    }
+
+    /// The item at a position.
+    pub(crate) fn item(&self, path: &Path) -> Option<&P> {
+        let Node::Leaf(items) = &**self.leaf(path) else {
+            return None;
+        };
+        items.get(path.slot())
+    }
+
+    /// The first item that is not below, where `below` holds for a prefix of the items.
+    pub(crate) fn first_not(&self, below: impl FnMut(&P) -> bool) -> Option<Path> {
+        let (path, len) = self.boundary(below);
+        if path.slot() < len { Some(path) } else { self.next_leaf(&path) }
+    }
+
+    /// The last item of the prefix for which `within` holds.
+    pub(crate) fn last_within(&self, within: impl FnMut(&P) -> bool) -> Option<Path> {
+        let (path, _) = self.boundary(within);
+        match path.slot() {
+            0 => self.previous_leaf(&path),
+            slot => Some(path.with_slot(slot - 1)),
+        }
+    }
+
+    /// Every item in order.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&P)) {
+        fn walk<P>(node: &Node<P>, visit: &mut impl FnMut(&P)) {
+            match node {
+                Node::Leaf(items) => items.iter().for_each(visit),
+                Node::Inner(children) => children.iter().for_each(|(_, child)| walk(child, visit)),
+            }
+        }
+        walk(&self.root, &mut visit);
+    }
+
+    /// Where the prefix ends: a position in a leaf (maybe its end) and the leaf's length.
+    fn boundary(&self, mut within: impl FnMut(&P) -> bool) -> (Path, usize) {
+        let mut path = Path::START;
+        let mut node = &*self.root;
+        loop {
+            match node {
+                Node::Inner(children) => {
+                    let above = children[1..].partition_point(|(bound, _)| within(bound));
+                    path.push(above);
+                    node = &children[above].1;
+                }
+                Node::Leaf(items) => {
+                    path.push(items.partition_point(&mut within));
+                    return (path, items.len());
+                }
+            }
+        }
+    }
+
+    fn leaf(&self, path: &Path) -> &Arc<Node<P>> {
+        let mut node = &self.root;
+        let mut level = 0;
+        while let Node::Inner(children) = &**node {
+            node = &children[usize::from(path.steps[level])].1;
+            level += 1;
+        }
+        node
+    }
+
+    /// The first item of the leaf after this position's.
+    fn next_leaf(&self, path: &Path) -> Option<Path> {
+        self.neighbour(path, |step, len| (step + 1 < len).then_some(step + 1), |_| 0)
+    }
+
+    /// The last item of the leaf before this position's.
+    fn previous_leaf(&self, path: &Path) -> Option<Path> {
+        self.neighbour(path, |step, _| step.checked_sub(1), |len| len - 1)
+    }
+
+    /// Turns off at the lowest level where there is a sibling, then goes along its edge.
+    fn neighbour(
+        &self,
+        path: &Path,
+        sibling: impl Fn(usize, usize) -> Option<usize>,
+        edge: impl Fn(usize) -> usize,
+    ) -> Option<Path> {
+        let mut turn = None;
+        let mut node = &*self.root;
+        let mut level = 0;
+        while let Node::Inner(children) = node {
+            let step = usize::from(path.steps[level]);
+            if let Some(step) = sibling(step, children.len()) {
+                turn = Some((level, step));
+            }
+            node = &children[step].1;
+            level += 1;
+        }
+        let (turn, step) = turn?;
+        let mut found = Path::START;
+        let mut node = &*self.root;
+        for level in 0..=usize::from(path.last) - 1 {
+            let at = match level.cmp(&turn) {
+                Ordering::Less => usize::from(path.steps[level]),
+                Ordering::Equal => step,
+                Ordering::Greater => edge(node.len()),
+            };
+            found.push(at);
+            if let Node::Inner(children) = node {
+                node = &children[at].1;
+            }
+        }
+        Some(found)
+    }
+}
+
+impl<P> Node<P> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Leaf(items) => items.len(),
+            Self::Inner(children) => children.len(),
+        }
+    }
+}
+
+impl<P: Clone> Tree<P> {
+    /// Puts an item where [`find`](Self::find) on this very tree said that it would go.
+    /// O(log n), no comparison; shared nodes on the path are copied.
+    pub(crate) fn insert_at(&mut self, path: &Path, item: P) {
+        self.len += 1;
+        if let Some((bound, right)) = insert(unshare(&mut self.root), &path.steps, item) {
+            // The first bound is never asked; any item will do.
+            let left = std::mem::replace(&mut self.root, Arc::new(Node::Leaf(Vec::new())));
+            self.root = Arc::new(Node::Inner(vec![(bound.clone(), left), (bound, right)]));
+        }
+    }
+
+    /// Puts another item in the place of one; both must compare equal.
+    pub(crate) fn replace_at(&mut self, path: &Path, item: P) -> P {
+        let mut node = unshare(&mut self.root);
+        let mut level = 0;
+        loop {
+            let step = usize::from(path.steps[level]);
+            match node {
+                Node::Inner(children) => node = unshare(&mut children[step].1),
+                Node::Leaf(items) => return std::mem::replace(&mut items[step], item),
+            }
+            level += 1;
+        }
+    }
+
+    /// Takes the item at a position out.
+    pub(crate) fn remove_at(&mut self, path: &Path) -> P {
+        self.len -= 1;
+        let (item, _) = remove(unshare(&mut self.root), &path.steps);
+        while let Node::Inner(children) = &mut *unshare(&mut self.root) {
+            match children.len() {
+                0 => self.root = Arc::new(Node::Leaf(Vec::new())),
+                1 => {
+                    if let Some((_, child)) = children.pop() {
+                        self.root = child;
+                    }
+                }
+                _ => break,
+            }
+        }
+        item
+    }
+}
+
+/// The node for this tree alone, copied first if another tree shares it.
+fn unshare<P: Clone>(node: &mut Arc<Node<P>>) -> &mut Node<P> {
+    Arc::make_mut(node)
+}
+
+/// Inserts below a node; a node that overflows hands its right half, with its bound, up.
+fn insert<P: Clone>(node: &mut Node<P>, steps: &[u8], item: P) -> Option<(P, Arc<Node<P>>)> {
+    let step = usize::from(steps[0]);
+    match node {
+        Node::Leaf(items) => {
+            items.insert(step, item);
+            let right = split(items, step)?;
+            Some((right[0].clone(), Arc::new(Node::Leaf(right))))
+        }
+        Node::Inner(children) => {
+            let split_off = insert(unshare(&mut children[step].1), &steps[1..], item)?;
+            children.insert(step + 1, split_off);
+            let right = split(children, step + 1)?;
+            Some((right[0].0.clone(), Arc::new(Node::Inner(right))))
+        }
+    }
+}
+
+/// Halves an overfull node; one that grows at its end keeps all but the last, so that
+/// ascending keys leave full nodes behind.
+fn split<T>(entries: &mut Vec<T>, inserted: usize) -> Option<Vec<T>> {
+    if entries.len() <= FANOUT {
+        return None;
+    }
+    let appended = inserted + 1 == entries.len();
+    let at = if appended { entries.len() - 1 } else { entries.len() / 2 };
+    let mut right = Vec::with_capacity(FANOUT + 1);
+    right.extend(entries.drain(at..));
+    Some(right)
+}
+
+/// Removes below a node; tells whether the node is empty now.
+fn remove<P: Clone>(node: &mut Node<P>, steps: &[u8]) -> (P, bool) {
+    let step = usize::from(steps[0]);
+    match node {
+        Node::Leaf(items) => {
+            let item = items.remove(step);
+            (item, items.is_empty())
+        }
+        Node::Inner(children) => {
+            let (item, empty) = remove(unshare(&mut children[step].1), &steps[1..]);
+            if empty {
+                children.remove(step);
+            }
+            (item, children.is_empty())
+        }
+    }
+}
+
+/// A span of a frozen tree that is walked from both ends.
+pub(crate) struct Span<P> {
+    tree: Tree<P>,
+    ends: Option<(End<P>, End<P>)>,
+}
+
+/// One end of a span: the position of the next item, and its leaf.
+struct End<P> {
+    path: Path,
+    leaf: Arc<Node<P>>,
+}
+
+impl<P> End<P> {
+    fn item(&self) -> Option<&P> {
+        let Node::Leaf(items) = &*self.leaf else {
+            return None;
+        };
+        items.get(self.path.slot())
+    }
+}
+
+impl<P> Span<P> {
+    /// The items from the first that is not `below` to the last that is `within`.
+    pub(crate) fn new(
+        tree: Tree<P>,
+        below: impl FnMut(&P) -> bool,
+        within: impl FnMut(&P) -> bool,
+    ) -> Self {
+        let ends = tree.first_not(below).zip(tree.last_within(within));
+        let ends = ends.filter(|(front, back)| front <= back).map(|(front, back)| {
+            let end = |path: Path| End { leaf: Arc::clone(tree.leaf(&path)), path };
+            (end(front), end(back))
+        });
+        Self { tree, ends }
+    }
+
+    /// The next item from the front.
+    pub(crate) fn front(&self) -> Option<&P> {
+        self.ends.as_ref().and_then(|(front, _)| front.item())
+    }
+
+    /// The next item from the back.
+    pub(crate) fn back(&self) -> Option<&P> {
+        self.ends.as_ref().and_then(|(_, back)| back.item())
+    }
+
+    /// Leaves the front item behind.
+    pub(crate) fn advance(&mut self) {
+        self.step(
+            |(front, back)| (front, back.path),
+            |tree, path, len| {
+                if path.slot() + 1 < len {
+                    Some(path.with_slot(path.slot() + 1))
+                } else {
+                    tree.next_leaf(path)
+                }
+            },
+        );
+    }
+
+    /// Leaves the back item behind.
+    pub(crate) fn retreat(&mut self) {
+        self.step(
+            |(front, back)| (back, front.path),
+            |tree, path, _| match path.slot() {
+                0 => tree.previous_leaf(path),
+                slot => Some(path.with_slot(slot - 1)),
+            },
+        );
+    }
+
+    fn step(
+        &mut self,
+        pick: impl FnOnce(&mut (End<P>, End<P>)) -> (&mut End<P>, Path),
+        go: impl FnOnce(&Tree<P>, &Path, usize) -> Option<Path>,
+    ) {
+        let Some(ends) = &mut self.ends else { return };
+        let (end, other) = pick(ends);
+        let next = if end.path == other { None } else { go(&self.tree, &end.path, end.leaf.len()) };
+        match next {
+            Some(path) => {
+                let same_leaf = path.with_slot(0) == end.path.with_slot(0);
+                if !same_leaf {
+                    end.leaf = Arc::clone(self.tree.leaf(&path));
+                }
+                end.path = path;
+            }
+            None => self.ends = None,
+        }
+    }
+}

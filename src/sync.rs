@@ -1,0 +1,147 @@
+//! The only door to atomics, locks and threads: the real ones, or loom's.
+//!
+//! Built with `--cfg precedent_loom`, everything that another thread can see goes through
+//! [loom](https://docs.rs/loom), so that a model explores every interleaving of the very
+//! structs that the engine uses. Both sides export the same names.
+
+#[cfg(not(precedent_loom))]
+mod imp {
+    pub(crate) use crossbeam_utils::CachePadded;
+    pub(crate) use parking_lot::{Mutex, RwLock};
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+
+    /// Waits a little for another thread: spins first, then gives up the time slice.
+    pub(crate) struct Waiting(crossbeam_utils::Backoff);
+
+    impl Waiting {
+        pub(crate) fn new() -> Self {
+            Self(crossbeam_utils::Backoff::new())
+        }
+
+        pub(crate) fn wait(&self) {
+            self.0.snooze();
+        }
+    }
+
+    /// A number that differs between running threads, to spread them over slots.
+    pub(crate) fn thread_hint() -> usize {
+        use std::cell::Cell;
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static HINT: Cell<usize> = const { Cell::new(usize::MAX) };
+        }
+        HINT.try_with(|hint| {
+            if hint.get() == usize::MAX {
+                // Relaxed: only the number counts, nothing is ordered by it.
+                hint.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            }
+            hint.get()
+        })
+        .unwrap_or(0)
+    }
+
+    /// Sleeps between two attempts of a retry loop.
+    pub(crate) fn sleep(duration: std::time::Duration) {
+        std::thread::sleep(duration);
+    }
+
+    /// Gives up the time slice between two attempts of a retry loop.
+    pub(crate) fn yield_now() {
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(precedent_loom)]
+mod imp {
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+    use loom::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+
+    /// loom's mutex with the shape of `parking_lot`'s: it cannot be poisoned.
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+    }
+
+    /// loom's read-write lock with the shape of `parking_lot`'s.
+    #[derive(Debug, Default)]
+    pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::RwLock::new(value))
+        }
+
+        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        }
+
+        pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        }
+    }
+
+    /// Padding means nothing in a model.
+    #[derive(Debug, Default)]
+    pub(crate) struct CachePadded<T>(T);
+
+    impl<T> CachePadded<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(value)
+        }
+    }
+
+    impl<T> std::ops::Deref for CachePadded<T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            &self.0
+        }
+    }
+
+    /// Lets another thread of the model run.
+    pub(crate) struct Waiting(());
+
+    impl Waiting {
+        pub(crate) fn new() -> Self {
+            Self(())
+        }
+
+        pub(crate) fn wait(&self) {
+            loom::thread::yield_now();
+        }
+    }
+
+    /// Every thread of a model starts at the first slot.
+    pub(crate) fn thread_hint() -> usize {
+        0
+    }
+
+    /// Time stands still in a model.
+    pub(crate) fn sleep(_duration: std::time::Duration) {
+        loom::thread::yield_now();
+    }
+
+    /// Lets another thread of the model run.
+    pub(crate) fn yield_now() {
+        loom::thread::yield_now();
+    }
+}
+
+pub(crate) use imp::*;
+/// Write-once cells need no model: what they hold never changes once it can be seen.
+pub(crate) use std::sync::OnceLock;

@@ -1,0 +1,233 @@
+//! The commit protocol.
+//!
+//! ```text
+//!   outside the lock   seal      footprint closed, records leased, versions allocated
+//!                      certify   against everything appended so far
+//!   under the lock     append    look again, take c, announce danger
+//!   outside            install   in c order per record, no user code
+//!                      publish   w covers every commit without a gap
+//!                      wait      until w >= c; only then does the caller hear of it
+//! ```
+//!
+//! Every failure leaves before `append`, by one path: the leases end, the versions stay
+//! with the write set, which frees them.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::ssi::Conflict;
+use crate::ssi::certify::{self, Verdict};
+use crate::ssi::explain;
+use crate::ssi::footprint::{Body, Footprint};
+use crate::ssi::log::{Stance, View};
+use crate::timestamp::Timestamp;
+use crate::tx::core::Core;
+use crate::tx::engine::Isolation;
+use crate::tx::hook::Ending;
+use crate::tx::part::CommitPart;
+
+/// What a certified transaction gets back.
+///
+/// ```
+/// use precedent::{Database, Table};
+/// let db = Database::new();
+/// let log: Table<u64, &str> = db.table("log")?;
+/// let ((), first) = db.transact_with_commit(|tx| Ok(tx.insert(&log, 1, "begun")))?;
+/// let ((), second) = db.transact_with_commit(|tx| Ok(tx.insert(&log, 2, "done")))?;
+/// assert!(first.timestamp() < second.timestamp());
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    timestamp: Timestamp,
+}
+
+impl Commit {
+    /// The commit timestamp; for a transaction that wrote nothing, the read timestamp at
+    /// which it was certified.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+}
+
+impl Core<'_> {
+    /// Ends the transaction: as a writer if it wrote anything, else as a reader.
+    pub(crate) fn commit(&self) -> Result<Commit, Error> {
+        if self.is_over_limit() {
+            return self.limited();
+        }
+        if !self.tables.iter().any(|table| table.has_writes()) {
+            return self.finish();
+        }
+        let sealed = Sealed::new(self);
+        let commit = match self.certify_and_append(&sealed.body) {
+            Ok(commit) => commit,
+            Err(conflict) => return self.aborted(conflict),
+        };
+        // From here on nothing of the user's runs and nothing can fail (I6).
+        self.tables.iter().for_each(|table| table.hand_over());
+        let parts = sealed.install(commit);
+        self.engine.publisher.installed(&self.engine.registry, commit);
+        self.engine.publisher.wait_for(&self.engine.registry, commit);
+        for part in parts {
+            if let Some(overwritten) = part.overwritten() {
+                self.engine.collector.note(commit, overwritten);
+            }
+        }
+        self.end(&Ending::Committed(commit));
+        Ok(Commit { timestamp: Timestamp::from(commit) })
+    }
+
+    /// Ends the transaction as a reader at its snapshot; its writes are dropped.
+    pub(crate) fn finish(&self) -> Result<Commit, Error> {
+        if self.is_over_limit() {
+            return self.limited();
+        }
+        let certified = if self.is_tracked() && self.tables.iter().any(|table| table.has_reads()) {
+            self.certify_reader()
+        } else {
+            Ok(())
+        };
+        match certified {
+            Ok(()) => {
+                self.end(&Ending::Certified);
+                Ok(Commit { timestamp: Timestamp::from(self.snapshot()) })
+            }
+            Err(conflict) => self.aborted(conflict),
+        }
+    }
+
+    fn aborted(&self, conflict: Conflict) -> Result<Commit, Error> {
+        self.end(&Ending::Aborted(&conflict));
+        Err(Error::Conflict(Box::new(conflict)))
+    }
+
+    fn limited(&self) -> Result<Commit, Error> {
+        self.end(&Ending::Limited);
+        let bound = self.engine.config.max_own_values;
+        Err(Error::LimitExceeded { limit: "max_own_values", bound })
+    }
+
+    /// Certifies and appends; certifies anew whenever the log has moved on in between.
+    /// Each further round is another transaction's commit.
+    fn certify_and_append(&self, body: &Arc<Body>) -> Result<u64, Conflict> {
+        let log = &self.engine.log;
+        let snapshot_isolation = self.engine.config.isolation == Isolation::Snapshot;
+        let blind = !body.footprint.observes && !snapshot_isolation;
+        if blind && let Ok(commit) = log.append(body, Stance::Blind) {
+            return Ok(commit);
+        }
+        let mut view = View::new(body.snapshot);
+        let mut overwriter = None;
+        loop {
+            let stance = match overwriter.take() {
+                _ if snapshot_isolation => Stance::Exactly(&view),
+                Some(overwriter) => Stance::Edged(&view, overwriter),
+                None => Stance::Clear(&view),
+            };
+            if let Ok(commit) = log.append(body, stance) {
+                return Ok(commit);
+            }
+            log.catch_up(&mut view, false);
+            overwriter = if snapshot_isolation {
+                match certify::first_writer(body, &view.entries) {
+                    Some(winner) => return Err(explain::lost_race(body, &winner)),
+                    None => None,
+                }
+            } else {
+                self.certify_writer(body, &mut view)?
+            };
+        }
+    }
+
+    fn certify_writer(
+        &self,
+        body: &Arc<Body>,
+        view: &mut View,
+    ) -> Result<Option<crate::ssi::log::Overwriter>, Conflict> {
+        if certify::first_overwriter(body, &view.entries).is_none() {
+            return Ok(None);
+        }
+        self.engine.log.catch_up(view, true);
+        match certify::certify_writer(body, view, self.engine.config.max_search_steps) {
+            Verdict::Clear => Ok(None),
+            Verdict::Edged(overwriter) => Ok(Some(overwriter)),
+            Verdict::Cycle(steps) => Err(explain::cycle(body, &steps)),
+            Verdict::TooLong => Err(self.conservative()),
+        }
+    }
+
+    fn conservative(&self) -> Conflict {
+        self.engine.count_conservative();
+        explain::conservative()
+    }
+
+    /// A reader fails only if something that it saw must come after something that it
+    /// did not see; while an older writer runs, it stays behind as a published reader.
+    fn certify_reader(&self) -> Result<(), Conflict> {
+        if self.is_safe() {
+            return Ok(());
+        }
+        let body = Arc::new(self.seal(false).0);
+        // In this order: a writer that has ended by now has announced its danger.
+        let publish = self.engine.registry.writer_below(body.snapshot);
+        let mut view = View::new(body.snapshot);
+        // Ends: each further round is another transaction's commit.
+        while self.engine.log.end_reader(&body, view.position, publish).is_err() {
+            self.engine.log.catch_up(&mut view, false);
+            match certify::certify_reader(&body, &view, self.engine.config.max_search_steps) {
+                Verdict::Clear | Verdict::Edged(_) => {}
+                Verdict::Cycle(steps) => return Err(explain::cycle(&body, &steps)),
+                Verdict::TooLong => return Err(self.conservative()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the footprint. Runs `cmp` and `clone`.
+    fn seal(&self, writes: bool) -> (Body, Vec<Arc<dyn CommitPart>>) {
+        let _comparing = self.comparing();
+        let mut footprint = Footprint::default();
+        let mut leases = Leases(Vec::new());
+        for table in self.tables.iter() {
+            leases.0.extend(table.seal(&mut footprint, writes));
+        }
+        footprint.parts.sort_by_key(|(table, _)| *table);
+        let body = Body {
+            id: self.id(),
+            label: self.label.borrow().clone(),
+            snapshot: self.snapshot(),
+            footprint,
+        };
+        (body, std::mem::take(&mut leases.0))
+    }
+}
+
+/// The parts of a commit that hold leases. Dropping it gives them up.
+struct Leases(Vec<Arc<dyn CommitPart>>);
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|part| part.release());
+    }
+}
+
+/// A closed footprint with leased records: either it is installed, or the leases end.
+struct Sealed {
+    body: Arc<Body>,
+    leases: Leases,
+}
+
+impl Sealed {
+    fn new(core: &Core<'_>) -> Self {
+        let (body, parts) = core.seal(true);
+        Self { body: Arc::new(body), leases: Leases(parts) }
+    }
+
+    fn install(mut self, commit: u64) -> Vec<Arc<dyn CommitPart>> {
+        let parts = std::mem::take(&mut self.leases.0);
+        parts.iter().for_each(|part| part.install(commit));
+        parts
+    }
+}

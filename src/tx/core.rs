@@ -1,0 +1,250 @@
+//! A running transaction, whatever it may do: its snapshot, and how that slides.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use crate::ssi::TransactionId;
+use crate::ssi::log::View;
+use crate::store::registry::{Role, Ticket};
+use crate::tx::engine::{Engine, Isolation};
+use crate::tx::hook::{Ending, Hook};
+use crate::tx::table::{Key, Table, Value};
+use crate::tx::tx_table::{TxTable, TxTables};
+
+/// The database that a transaction belongs to: borrowed, or kept alive by it.
+pub(crate) enum EngineRef<'db> {
+    Borrowed(&'db Engine),
+    Owned(Arc<Engine>),
+}
+
+impl std::ops::Deref for EngineRef<'_> {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        match self {
+            Self::Borrowed(engine) => engine,
+            Self::Owned(engine) => engine,
+        }
+    }
+}
+
+pub(crate) struct Core<'db> {
+    /// Before the engine, so that own values and read sets go first.
+    pub(crate) tables: TxTables,
+    pub(crate) engine: EngineRef<'db>,
+    ticket: Ticket,
+    role: Role,
+    /// s(T).
+    snapshot: Cell<u64>,
+    /// Whether reads are recorded: not under `Isolation::Snapshot`, not on a snapshot
+    /// that was known to be safe when it was taken.
+    tracked: bool,
+    /// How often the snapshot slid; open ranges compare it.
+    slides: Cell<u32>,
+    /// Something observed has changed, so that the snapshot can never slide again.
+    stuck: Cell<bool>,
+    /// Comparators that are running: meanwhile nothing may be written and nothing slides.
+    comparing: Cell<u32>,
+    scans: Cell<u32>,
+    own_values: Cell<u64>,
+    over_limit: Cell<bool>,
+    doomed: Cell<bool>,
+    pub(crate) label: RefCell<Option<Cow<'static, str>>>,
+    pub(crate) attempt: u32,
+    /// Whether the end was told to the recorder.
+    ended: Cell<bool>,
+}
+
+/// While it lives, a user's comparator may run.
+pub(crate) struct Comparing<'c>(&'c Cell<u32>);
+
+impl Drop for Comparing<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl<'db> Core<'db> {
+    pub(crate) fn begin(engine: EngineRef<'db>, read_only: bool, attempt: u32) -> Self {
+        let serializable = engine.config.isolation == Isolation::Serializable;
+        let role = match (serializable, read_only) {
+            (_, false) => Role::Writer,
+            (true, true) => Role::Reader,
+            (false, true) => Role::Untracked,
+        };
+        let ticket = engine.registry.register(role);
+        let snapshot = ticket.timestamp();
+        let safe = serializable && read_only && is_safe(&engine, snapshot);
+        if safe {
+            engine.registry.stop_tracking(&ticket);
+        }
+        let core = Self {
+            tables: TxTables::default(),
+            engine,
+            ticket,
+            role,
+            snapshot: Cell::new(snapshot),
+            tracked: serializable && !safe,
+            slides: Cell::new(0),
+            stuck: Cell::new(false),
+            comparing: Cell::new(0),
+            scans: Cell::new(0),
+            own_values: Cell::new(0),
+            over_limit: Cell::new(false),
+            doomed: Cell::new(false),
+            label: RefCell::new(None),
+            attempt,
+            ended: Cell::new(false),
+        };
+        core.hook().begin(snapshot, read_only);
+        core
+    }
+
+    pub(crate) fn id(&self) -> TransactionId {
+        TransactionId::from(self.ticket.id())
+    }
+
+    pub(crate) fn hook(&self) -> Hook<'_> {
+        Hook::new(&self.engine, self.id())
+    }
+
+    pub(crate) fn snapshot(&self) -> u64 {
+        self.snapshot.get()
+    }
+
+    pub(crate) fn slides(&self) -> u32 {
+        self.slides.get()
+    }
+
+    pub(crate) fn is_tracked(&self) -> bool {
+        self.tracked
+    }
+
+    pub(crate) fn next_scan(&self) -> u32 {
+        let scan = self.scans.get();
+        self.scans.set(scan.wrapping_add(1));
+        scan
+    }
+
+    /// This transaction's side of a table.
+    ///
+    /// # Panics
+    /// If the table belongs to another database.
+    pub(crate) fn table<K: Key, V: Value>(&self, table: &Table<K, V>) -> &TxTable<K, V> {
+        assert!(
+            table.0.engine == self.engine.number,
+            "table {:?} belongs to database {:?}, but the transaction to database {:?}",
+            table.0.name,
+            table.0.database,
+            self.engine.name,
+        );
+        self.tables.of(table)
+    }
+
+    /// Announces that a user's comparator is about to run.
+    pub(crate) fn comparing(&self) -> Comparing<'_> {
+        self.comparing.set(self.comparing.get() + 1);
+        Comparing(&self.comparing)
+    }
+
+    pub(crate) fn is_comparing(&self) -> bool {
+        self.comparing.get() > 0
+    }
+
+    /// # Panics
+    /// If a comparator is running.
+    pub(crate) fn assert_may_write(&self) {
+        assert!(
+            !self.is_comparing(),
+            "a comparator must not write in the transaction that uses it"
+        );
+    }
+
+    /// Counts one more own value; false if there are too many.
+    pub(crate) fn count_own_value(&self) -> bool {
+        let count = self.own_values.get() + 1;
+        self.own_values.set(count);
+        if count > self.engine.config.max_own_values {
+            self.over_limit.set(true);
+        }
+        !self.over_limit.get()
+    }
+
+    pub(crate) fn is_over_limit(&self) -> bool {
+        self.over_limit.get()
+    }
+
+    /// Whether the commit is certain to fail. O(own writes) until it is.
+    pub(crate) fn is_doomed(&self) -> bool {
+        if !self.doomed.get() {
+            let _comparing = self.comparing();
+            let certain =
+                self.tracked && self.tables.iter().any(|table| table.is_doomed(self.snapshot()));
+            self.doomed.set(self.over_limit.get() || certain);
+        }
+        self.doomed.get()
+    }
+
+    /// Moves the snapshot to the published timestamp if everything that was observed is
+    /// the same there; true if it moved. Once something has changed it never will again.
+    pub(crate) fn slide(&self) -> bool {
+        let may_slide = self.engine.config.sliding && self.tracked && !self.stuck.get();
+        if !may_slide || self.is_comparing() {
+            return false;
+        }
+        let to = self.engine.registry.published();
+        if to <= self.snapshot() {
+            return false;
+        }
+        let unchanged = self.unchanged_at(to);
+        if unchanged {
+            self.engine.registry.slide(&self.ticket, self.role, to);
+            self.snapshot.set(to);
+            self.slides.set(self.slides.get() + 1);
+            self.hook().slide(to);
+        }
+        self.stuck.set(!unchanged);
+        unchanged
+    }
+
+    fn unchanged_at(&self, to: u64) -> bool {
+        let mut view = View::new(self.snapshot());
+        if self.tables.iter().any(|table| table.asks_by_key()) {
+            self.engine.log.catch_up(&mut view, false);
+        }
+        let known = view.entries.partition_point(|entry| entry.commit <= to);
+        let _comparing = self.comparing();
+        self.tables.iter().all(|table| table.unchanged(&view.entries[..known], to))
+    }
+
+    /// Tells the recorder how it ended, once.
+    pub(crate) fn end(&self, ending: &Ending<'_>) {
+        if !self.ended.replace(true) {
+            self.hook().end(ending);
+        }
+    }
+}
+
+/// Whether no commit, past or to come, can make a reader at this timestamp part of a
+/// cycle: no active writer has an older snapshot, and no danger interval contains it.
+fn is_safe(engine: &Engine, snapshot: u64) -> bool {
+    // In this order: a writer announces its danger before it gives up its slot.
+    !engine.registry.writer_below(snapshot) && !engine.log.in_danger(snapshot)
+}
+
+impl Core<'_> {
+    /// Whether a reader at the final snapshot is certain to be certified.
+    pub(crate) fn is_safe(&self) -> bool {
+        is_safe(&self.engine, self.snapshot())
+    }
+}
+
+impl Drop for Core<'_> {
+    fn drop(&mut self) {
+        self.end(&Ending::RolledBack);
+        let turn = self.ticket.turn();
+        self.engine.registry.release(&self.ticket);
+        self.engine.tidy(turn);
+    }
+}

@@ -1,0 +1,151 @@
+//! Where the recorder is told; nothing at all without the feature `testkit`.
+
+use std::ops::Bound;
+
+use crate::ssi::{Conflict, TransactionId};
+use crate::store::Quiet;
+use crate::tx::engine::Engine;
+use crate::tx::table::Key;
+
+/// What a read found, for the recorder.
+#[cfg_attr(not(feature = "testkit"), expect(dead_code, reason = "nobody listens"))]
+pub(crate) enum Sight {
+    Own,
+    Version(u64),
+    Absent,
+}
+
+/// How a transaction ended, for the recorder.
+#[cfg_attr(not(feature = "testkit"), expect(dead_code, reason = "nobody listens"))]
+pub(crate) enum Ending<'a> {
+    Committed(u64),
+    Certified,
+    RolledBack,
+    Aborted(&'a Conflict),
+    Limited,
+}
+
+#[cfg(feature = "testkit")]
+mod imp {
+    use super::{Bound, Conflict, Ending, Engine, Key, Quiet, Sight, TransactionId};
+    use crate::record::{Event, Outcome, RecordedKey, Seen};
+    use crate::timestamp::Timestamp;
+
+    /// Tells the recorder, if there is one.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Hook<'e>(pub(super) &'e Engine, pub(super) TransactionId);
+
+    fn seen(sight: &Sight) -> Seen {
+        match sight {
+            Sight::Own => Seen::Own,
+            Sight::Version(commit) => Seen::Version(Timestamp::from(*commit)),
+            Sight::Absent => Seen::Absent,
+        }
+    }
+
+    fn erased<K: Key>(bound: &Bound<Quiet<K>>) -> Bound<&dyn RecordedKey> {
+        bound.as_ref().map(|key| &**key as &dyn RecordedKey)
+    }
+
+    impl Hook<'_> {
+        fn tell<'a>(self, event: impl FnOnce(TransactionId) -> Event<'a>) {
+            if let Some(recorder) = &self.0.config.recorder {
+                recorder.record(event(self.1));
+            }
+        }
+
+        pub(crate) fn begin(self, timestamp: u64, read_only: bool) {
+            let timestamp = Timestamp::from(timestamp);
+            self.tell(|tx| Event::Begin { tx, timestamp, read_only });
+        }
+
+        pub(crate) fn slide(self, timestamp: u64) {
+            self.tell(|tx| Event::Slide { tx, timestamp: Timestamp::from(timestamp) });
+        }
+
+        pub(crate) fn read<K: Key>(self, table: &str, key: impl FnOnce() -> K, sight: &Sight) {
+            if self.0.config.recorder.is_some() {
+                let key = &key();
+                self.tell(|tx| Event::Read { tx, table, key, seen: seen(sight) });
+            }
+        }
+
+        pub(crate) fn scan<K: Key>(
+            self,
+            table: &str,
+            scan: u32,
+            bounds: (&Bound<Quiet<K>>, &Bound<Quiet<K>>),
+            predicate: bool,
+        ) {
+            let (lower, upper) = (erased(bounds.0), erased(bounds.1));
+            self.tell(|tx| Event::Scan { tx, table, scan, lower, upper, predicate });
+        }
+
+        pub(crate) fn row<K: Key>(self, scan: u32, key: &K, sight: &Sight, reverse: bool) {
+            self.tell(|tx| Event::Row { tx, scan, key, seen: seen(sight), reverse });
+        }
+
+        pub(crate) fn scan_end(self, scan: u32) {
+            self.tell(|tx| Event::ScanEnd { tx, scan });
+        }
+
+        pub(crate) fn write<K: Key>(self, table: &str, key: &K, removal: bool) {
+            self.tell(|tx| Event::Write { tx, table, key, removal });
+        }
+
+        pub(crate) fn end(self, ending: &Ending<'_>) {
+            let outcome = match ending {
+                Ending::Committed(commit) => Outcome::Committed(Timestamp::from(*commit)),
+                Ending::Certified => Outcome::Certified,
+                Ending::RolledBack => Outcome::RolledBack,
+                Ending::Aborted(conflict) => Outcome::Aborted(*conflict as &Conflict),
+                Ending::Limited => Outcome::Limited,
+            };
+            self.tell(|tx| Event::End { tx, outcome });
+        }
+    }
+}
+
+#[cfg(not(feature = "testkit"))]
+mod imp {
+    use super::{Bound, Ending, Engine, Key, Quiet, Sight, TransactionId};
+    use std::marker::PhantomData;
+
+    /// Nobody listens.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Hook<'e>(PhantomData<&'e Engine>);
+
+    impl<'e> Hook<'e> {
+        pub(super) fn silent(_engine: &'e Engine, _id: TransactionId) -> Self {
+            Self(PhantomData)
+        }
+
+        pub(crate) fn begin(self, _timestamp: u64, _read_only: bool) {}
+        pub(crate) fn slide(self, _timestamp: u64) {}
+        pub(crate) fn read<K: Key>(self, _table: &str, _key: impl FnOnce() -> K, _sight: &Sight) {}
+        pub(crate) fn scan<K: Key>(
+            self,
+            _table: &str,
+            _scan: u32,
+            _bounds: (&Bound<Quiet<K>>, &Bound<Quiet<K>>),
+            _predicate: bool,
+        ) {
+        }
+        pub(crate) fn row<K: Key>(self, _scan: u32, _key: &K, _sight: &Sight, _reverse: bool) {}
+        pub(crate) fn scan_end(self, _scan: u32) {}
+        pub(crate) fn write<K: Key>(self, _table: &str, _key: &K, _removal: bool) {}
+        pub(crate) fn end(self, _ending: &Ending<'_>) {}
+    }
+}
+
+pub(crate) use imp::Hook;
+
+impl<'e> Hook<'e> {
+    /// The recorder's ear for one transaction.
+    pub(crate) fn new(engine: &'e Engine, id: TransactionId) -> Self {
+        #[cfg(feature = "testkit")]
+        return Self(engine, id);
+        #[cfg(not(feature = "testkit"))]
+        return Self::silent(engine, id);
+    }
+}

@@ -1,0 +1,425 @@
+//! Range reads: the index and the write set merged, from both ends, as far as they are
+//! driven.
+//!
+//! ```text
+//!   index:   a   c   .   f   h          (at the snapshot; . is invisible)
+//!   own:         c'  d   f-             (frozen when the range was created; f- a removal)
+//!   yields:  a   c'  d   h              observed from the front: lower bound ..= last key
+//! ```
+//!
+//! What was observed is noted with every row, not when the iterator is dropped: an
+//! iterator that is leaked half-way has been noted half-way. While the user's comparator
+//! or predicate runs, no borrow of the transaction is held.
+#![allow(unsafe_code)]
+
+use std::cmp::Ordering;
+use std::iter::FusedIterator;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::key_range::KeyRange;
+use crate::store::Quiet;
+use crate::store::record::{Record, RecordId};
+use crate::store::tree::{Span, Tree};
+use crate::store::version::Version;
+use crate::tx::core::Core;
+use crate::tx::hook::Sight;
+use crate::tx::live::{Hit, Reach};
+use crate::tx::read_set::{Bounds, Predicate, Scan, above, below};
+use crate::tx::table::{Key, Value};
+use crate::tx::tx_table::TxTable;
+use crate::tx::write_set::OwnWrite;
+
+/// A double-ended iterator over the rows of a range, by [`Transaction::range`] and
+/// [`Transaction::range_where`].
+///
+/// It reads as it goes: what it has not been asked for is not a dependency. A row costs
+/// O(1) amortised, the first one of each end O(log n).
+///
+/// ```
+/// use precedent::{Database, Table};
+/// let db = Database::new();
+/// let t: Table<u8, char> = db.table("t")?;
+/// db.transact(|tx| Ok((1..=4).zip('a'..).for_each(|(k, v)| tx.insert(&t, k, v))))?;
+/// let tx = db.begin();
+/// let mut rows = tx.range(&t, 2..);
+/// assert_eq!(rows.next(), Some((&2, &'b')));
+/// assert_eq!(rows.next_back(), Some((&4, &'d')));
+/// assert_eq!(rows.collect::<Vec<_>>(), [(&3, &'c')]);
+/// # Ok::<(), precedent::Error>(())
+/// ```
+///
+/// It borrows from the transaction, so it cannot outlive the commit:
+///
+/// ```compile_fail,E0505
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, char> = db.table("t")?;
+/// let tx = db.begin();
+/// let mut rows = tx.range(&t, ..);
+/// tx.commit()?;
+/// rows.next();
+/// # Ok::<(), precedent::Error>(())
+/// ```
+///
+/// [`Transaction::range`]: crate::Transaction::range
+/// [`Transaction::range_where`]: crate::Transaction::range_where
+pub struct Range<'t, K, V> {
+    core: &'t Core<'t>,
+    table: &'t TxTable<K, V>,
+    bounds: Arc<Bounds<K>>,
+    own: Tree<OwnWrite<K, V>>,
+    predicate: Option<Arc<Predicate<K, V>>>,
+    /// The scan in the read set that notes what is observed; none if reads are untracked.
+    scan: Option<u32>,
+    number: u32,
+    /// The last key returned from each end.
+    front: Option<&'t K>,
+    back: Option<&'t K>,
+    /// What is left between them; none before the first row and after a slide.
+    rest: Option<Rest<K, V>>,
+    slides: u32,
+    exhausted: bool,
+}
+
+struct Rest<K, V> {
+    index: Span<Arc<Record<K, V>>>,
+    own: Span<OwnWrite<K, V>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Front,
+    Back,
+}
+
+/// A row that may be returned.
+struct Row<'t, K, V> {
+    key: &'t K,
+    version: &'t Version<V>,
+    value: &'t V,
+    /// None if it is the transaction's own.
+    record: Option<RecordId>,
+}
+
+/// What to do with the next candidate of an end.
+enum Candidate<'t, K, V> {
+    Row(Row<'t, K, V>, Source),
+    Nothing(Source),
+    Slid,
+    RanOut,
+}
+
+/// Which of the merged sides a candidate came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Index,
+    Own,
+    Both,
+}
+
+impl<'t, K: Key, V: Value> Range<'t, K, V> {
+    pub(crate) fn new(
+        core: &'t Core<'t>,
+        table: &'t TxTable<K, V>,
+        range: impl KeyRange<K>,
+        predicate: Option<Arc<Predicate<K, V>>>,
+    ) -> Self {
+        let (lower, upper) = range.into_bounds();
+        let bounds = Bounds { lower: lower.map(Quiet::new), upper: upper.map(Quiet::new) };
+        let bounds = Arc::new(bounds);
+        let inverted = {
+            let _comparing = core.comparing();
+            is_inverted(&bounds)
+        };
+        let mut range = Self {
+            core,
+            table,
+            bounds,
+            own: table.writes.frozen(),
+            predicate,
+            scan: None,
+            number: core.next_scan(),
+            front: None,
+            back: None,
+            rest: None,
+            slides: core.slides(),
+            exhausted: inverted,
+        };
+        let bounds = (&range.bounds.lower, &range.bounds.upper);
+        let filtered = range.predicate.is_some();
+        core.hook().scan(&table.table.name, range.number, bounds, filtered);
+        if !inverted {
+            range.start();
+        }
+        range
+    }
+
+    /// Enters the scan in the read set; so far it has observed nothing.
+    fn start(&mut self) {
+        if !self.core.is_comparing() {
+            self.table.refresh();
+        }
+        if self.core.is_tracked() {
+            self.table.reads.borrow_mut().observed.scans.push(Scan {
+                number: self.number,
+                bounds: Arc::clone(&self.bounds),
+                mask: self.own.clone(),
+                predicate: self.predicate.clone(),
+                returned: Vec::new(),
+                front: Reach::Nowhere,
+                back: Reach::Nowhere,
+                whole: false,
+            });
+            self.scan = Some(self.number);
+        }
+    }
+
+    fn step(&mut self, end: End) -> Option<(&'t K, &'t V)> {
+        while !self.exhausted {
+            self.seek();
+            match self.candidate(end) {
+                Candidate::RanOut => self.run_out(),
+                Candidate::Slid => self.rest = None,
+                Candidate::Nothing(source) => self.leave(end, source),
+                Candidate::Row(row, source) => {
+                    let slides = self.core.slides();
+                    let selected =
+                        self.predicate.as_ref().is_none_or(|p| p.selects(row.key, row.value));
+                    if self.core.slides() != slides {
+                        // The predicate read in the same transaction, and that slid.
+                        continue;
+                    }
+                    self.leave(end, source);
+                    if selected {
+                        self.note(end, &row);
+                        return Some((row.key, row.value));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Finds what is left between the keys returned so far, at the present snapshot.
+    fn seek(&mut self) {
+        if self.rest.is_some() && self.slides == self.core.slides() {
+            return;
+        }
+        self.slides = self.core.slides();
+        if !self.core.is_comparing() {
+            self.table.refresh();
+        }
+        let _comparing = self.core.comparing();
+        let (front, back, bounds) = (self.front, self.back, &*self.bounds);
+        let before = |key: &K| match front {
+            Some(front) => key <= front,
+            None => !above(&bounds.lower, key),
+        };
+        let within = |key: &K| match back {
+            Some(back) => key < back,
+            None => below(&bounds.upper, key),
+        };
+        let index = Span::new(self.table.root(), |r| before(r.key()), |r| within(r.key()));
+        let own = Span::new(self.own.clone(), |own| before(&own.key), |own| within(&own.key));
+        self.rest = Some(Rest { index, own });
+    }
+
+    fn candidate(&self, end: End) -> Candidate<'t, K, V> {
+        let Some(rest) = &self.rest else {
+            return Candidate::Slid;
+        };
+        let (record, own) = match end {
+            End::Front => (rest.index.front(), rest.own.front()),
+            End::Back => (rest.index.back(), rest.own.back()),
+        };
+        let source = match (record, own) {
+            (None, None) => return Candidate::RanOut,
+            (Some(_), None) => Source::Index,
+            (None, Some(_)) => Source::Own,
+            (Some(record), Some(own)) => {
+                let _comparing = self.core.comparing();
+                nearer(end, record.key().cmp(&own.key))
+            }
+        };
+        match (source, record, own) {
+            (Source::Index, Some(record), _) => self.committed(record),
+            (_, _, Some(own)) => self.own(own, source),
+            _ => Candidate::RanOut,
+        }
+    }
+
+    fn committed(&self, record: &Arc<Record<K, V>>) -> Candidate<'t, K, V> {
+        let snapshot = self.core.snapshot();
+        let found = self.table.found(record, snapshot);
+        if found.newest > snapshot && self.core.slide() {
+            return Candidate::Slid;
+        }
+        match found.version.and_then(|version| Some((version, version.value()?))) {
+            None => Candidate::Nothing(Source::Index),
+            Some((version, value)) => {
+                let key = found.record.key();
+                let record = Some(found.record.id());
+                Candidate::Row(Row { key, version, value, record }, Source::Index)
+            }
+        }
+    }
+
+    fn own(&self, own: &OwnWrite<K, V>, source: Source) -> Candidate<'t, K, V> {
+        let key = self.table.writes.key(own);
+        // SAFETY: own versions live as long as the write set, whichever tree names them.
+        let version: &'t Version<V> = unsafe { &*own.version.as_ptr() };
+        match self.table.writes.value(own) {
+            None => Candidate::Nothing(source),
+            Some(value) => Candidate::Row(Row { key, version, value, record: None }, source),
+        }
+    }
+
+    fn leave(&mut self, end: End, source: Source) {
+        let Some(rest) = &mut self.rest else { return };
+        if source != Source::Own {
+            match end {
+                End::Front => rest.index.advance(),
+                End::Back => rest.index.retreat(),
+            }
+        }
+        if source != Source::Index {
+            match end {
+                End::Front => rest.own.advance(),
+                End::Back => rest.own.retreat(),
+            }
+        }
+    }
+
+    /// Notes that a row was returned.
+    fn note(&mut self, end: End, row: &Row<'t, K, V>) {
+        let back = end == End::Back;
+        *(if back { &mut self.back } else { &mut self.front }) = Some(row.key);
+        let filtered = self.predicate.is_some();
+        self.update(|scan| {
+            *(if back { &mut scan.back } else { &mut scan.front }) = Reach::to(row.key);
+            if filtered {
+                scan.returned.extend(row.record);
+            }
+        });
+        if let (Some(_), Some(record)) = (self.scan, row.record) {
+            self.table.reads.borrow_mut().hit(Hit::new(record, row.version));
+        }
+        let sight = match row.record {
+            None => Sight::Own,
+            Some(_) => Sight::Version(row.version.begin()),
+        };
+        self.core.hook().row(self.number, row.key, &sight, back);
+    }
+
+    fn run_out(&mut self) {
+        self.exhausted = true;
+        self.rest = None;
+        self.update(|scan| scan.whole = true);
+        self.core.hook().scan_end(self.number);
+    }
+
+    /// # Panics
+    /// If a comparator drives the range that it is comparing for.
+    fn update(&self, change: impl FnOnce(&mut Scan<K, V>)) {
+        let Some(number) = self.scan else { return };
+        let scans = &mut self.table.reads.borrow_mut().observed.scans;
+        let at = scans.binary_search_by_key(&number, |scan| scan.number);
+        let Ok(at) = at else { panic!("a comparator must not drive an open range") };
+        change(&mut scans[at]);
+    }
+}
+
+/// Which side has the key that is nearer to an end.
+fn nearer(end: End, index_to_own: Ordering) -> Source {
+    match (end, index_to_own) {
+        (_, Ordering::Equal) => Source::Both,
+        (End::Front, Ordering::Less) | (End::Back, Ordering::Greater) => Source::Index,
+        (End::Front, Ordering::Greater) | (End::Back, Ordering::Less) => Source::Own,
+    }
+}
+
+/// Whether no key at all can lie between the bounds.
+fn is_inverted<K: Ord>(bounds: &Bounds<K>) -> bool {
+    match (&bounds.lower, &bounds.upper) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(lower), Bound::Included(upper)) => **lower > **upper,
+        (
+            Bound::Included(lower) | Bound::Excluded(lower),
+            Bound::Included(upper) | Bound::Excluded(upper),
+        ) => **lower >= **upper,
+    }
+}
+
+impl<'t, K: Key, V: Value> Iterator for Range<'t, K, V> {
+    type Item = (&'t K, &'t V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step(End::Front)
+    }
+}
+
+impl<K: Key, V: Value> DoubleEndedIterator for Range<'_, K, V> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.step(End::Back)
+    }
+}
+
+impl<K: Key, V: Value> FusedIterator for Range<'_, K, V> {}
+
+/// A double-ended iterator over the keys of a range, by [`Transaction::keys`](crate::Transaction::keys).
+///
+/// ```
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, char> = db.table("t")?;
+/// # db.transact(|tx| Ok(tx.insert(&t, 1, 'a')))?;
+/// assert_eq!(db.read(|tx| tx.keys(&t, ..).copied().collect::<Vec<u8>>())?, [1]);
+/// # Ok::<(), precedent::Error>(())
+/// ```
+pub struct Keys<'t, K, V>(pub(crate) Range<'t, K, V>);
+
+/// A double-ended iterator over the values of a range, in the order of their keys, by
+/// [`Transaction::values`](crate::Transaction::values).
+///
+/// ```
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, u32> = db.table("t")?;
+/// # db.transact(|tx| Ok(tx.insert(&t, 1, 30)))?;
+/// assert_eq!(db.read(|tx| tx.values(&t, ..).sum::<u32>())?, 30);
+/// # Ok::<(), precedent::Error>(())
+/// ```
+pub struct Values<'t, K, V>(pub(crate) Range<'t, K, V>);
+
+impl<'t, K: Key, V: Value> Iterator for Keys<'t, K, V> {
+    type Item = &'t K;
+
+    fn next(&mut self) -> Option<&'t K> {
+        self.0.next().map(|(key, _)| key)
+    }
+}
+
+impl<K: Key, V: Value> DoubleEndedIterator for Keys<'_, K, V> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().map(|(key, _)| key)
+    }
+}
+
+impl<K: Key, V: Value> FusedIterator for Keys<'_, K, V> {}
+
+impl<'t, K: Key, V: Value> Iterator for Values<'t, K, V> {
+    type Item = &'t V;
+
+    fn next(&mut self) -> Option<&'t V> {
+        self.0.next().map(|(_, value)| value)
+    }
+}
+
+impl<K: Key, V: Value> DoubleEndedIterator for Values<'_, K, V> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().map(|(_, value)| value)
+    }
+}
+
+impl<K: Key, V: Value> FusedIterator for Values<'_, K, V> {}

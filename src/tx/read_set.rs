@@ -1,0 +1,204 @@
+//! The read set: what a transaction observed in one table.
+
+use std::cell::RefCell;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::store::Quiet;
+use crate::store::record::RecordId;
+use crate::store::tree::Tree;
+use crate::sync::{AtomicU64, Ordering};
+use crate::tx::live::{Hit, Reach};
+use crate::tx::write_set::OwnWrite;
+
+/// A key that a footprint keeps; its `Drop` may run on any thread.
+pub(crate) type Kept<K> = Arc<Quiet<K>>;
+
+/// Two bounds as the user gave them.
+pub(crate) struct Bounds<K> {
+    pub(crate) lower: Bound<Quiet<K>>,
+    pub(crate) upper: Bound<Quiet<K>>,
+}
+
+/// Whether a lower bound admits a key.
+pub(crate) fn above<K: Ord, H: std::ops::Deref<Target = K>>(lower: &Bound<H>, key: &K) -> bool {
+    match lower {
+        Bound::Included(bound) => key >= &**bound,
+        Bound::Excluded(bound) => key > &**bound,
+        Bound::Unbounded => true,
+    }
+}
+
+/// Whether an upper bound admits a key.
+pub(crate) fn below<K: Ord, H: std::ops::Deref<Target = K>>(upper: &Bound<H>, key: &K) -> bool {
+    match upper {
+        Bound::Included(bound) => key <= &**bound,
+        Bound::Excluded(bound) => key < &**bound,
+        Bound::Unbounded => true,
+    }
+}
+
+/// A user's filter over rows, with the counter of those that panicked.
+pub(crate) struct Predicate<K, V> {
+    matches: Box<Test<K, V>>,
+    panicked: Arc<AtomicU64>,
+}
+
+type Test<K, V> = dyn Fn(&K, &V) -> bool + Send + Sync;
+
+impl<K, V> Predicate<K, V> {
+    pub(crate) fn new(
+        matches: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+        panicked: &Arc<AtomicU64>,
+    ) -> Self {
+        Self { matches: Box::new(matches), panicked: Arc::clone(panicked) }
+    }
+
+    /// For the transaction's own reading: a panic is the user's to see.
+    pub(crate) fn selects(&self, key: &K, value: &V) -> bool {
+        (self.matches)(key, value)
+    }
+
+    /// For certification: a panic counts as a match.
+    fn may_match(&self, key: &K, value: &V) -> bool {
+        catch_unwind(AssertUnwindSafe(|| (self.matches)(key, value))).unwrap_or_else(|payload| {
+            std::mem::forget(payload);
+            // Relaxed: a counter.
+            self.panicked.fetch_add(1, Ordering::Relaxed);
+            true
+        })
+    }
+}
+
+/// One range read, as far as it was driven.
+pub(crate) struct Scan<K, V> {
+    /// Ascending within the transaction.
+    pub(crate) number: u32,
+    pub(crate) bounds: Arc<Bounds<K>>,
+    /// The own writes made before it: these keys it did not read.
+    pub(crate) mask: Tree<OwnWrite<K, V>>,
+    pub(crate) predicate: Option<Arc<Predicate<K, V>>>,
+    /// With a predicate: the rows returned, which are read whatever they become.
+    pub(crate) returned: Vec<RecordId>,
+    pub(crate) front: Reach<K>,
+    pub(crate) back: Reach<K>,
+    /// It ran out: everything between its bounds was observed.
+    pub(crate) whole: bool,
+}
+
+impl<K: Ord, V> Scan<K, V> {
+    /// Whether writing this value (none: a removal) changes what was observed.
+    fn changed_by(&self, record: RecordId, key: &K, value: Option<&V>) -> bool {
+        self.covers(key)
+            && self.mask.get(|own| (**own.key).cmp(key)).is_none()
+            && match &self.predicate {
+                None => true,
+                Some(predicate) => {
+                    self.returned.contains(&record)
+                        || value.is_some_and(|value| predicate.may_match(key, value))
+                }
+            }
+    }
+
+    fn covers(&self, key: &K) -> bool {
+        let reached = self.whole
+            || self.front.key().is_some_and(|last| key <= last)
+            || self.back.key().is_some_and(|last| key >= last);
+        reached && above(&self.bounds.lower, key) && below(&self.bounds.upper, key)
+    }
+
+    pub(crate) fn observes(&self) -> bool {
+        self.whole || !self.front.is_nowhere() || !self.back.is_nowhere()
+    }
+}
+
+/// What must be asked by key: absences and ranges.
+pub(crate) struct Observed<K, V> {
+    pub(crate) absences: Tree<Kept<K>>,
+    pub(crate) scans: Vec<Scan<K, V>>,
+}
+
+impl<K, V> Default for Observed<K, V> {
+    fn default() -> Self {
+        Self { absences: Tree::default(), scans: Vec::new() }
+    }
+}
+
+impl<K: Ord, V> Observed<K, V> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.absences.is_empty() && !self.scans.iter().any(Scan::observes)
+    }
+
+    /// Whether writing this value (none: a removal) changes what was observed. Runs the
+    /// user's `cmp` and predicates.
+    pub(crate) fn changed_by(&self, record: RecordId, key: &K, value: Option<&V>) -> bool {
+        self.absences.get(|absent| (***absent).cmp(key)).is_some()
+            || self.scans.iter().any(|scan| scan.changed_by(record, key, value))
+    }
+}
+
+/// Hits are deduplicated when there are so many, and whenever they double afterwards.
+const COMPACT_ABOVE: usize = 1024;
+
+/// What a running transaction has observed in one table.
+pub(crate) struct ReadSet<K, V> {
+    hits: Vec<Hit<V>>,
+    compact_at: usize,
+    pub(crate) observed: Observed<K, V>,
+}
+
+impl<K, V> Default for ReadSet<K, V> {
+    fn default() -> Self {
+        Self { hits: Vec::new(), compact_at: COMPACT_ABOVE, observed: Observed::default() }
+    }
+}
+
+impl<K, V> ReadSet<K, V> {
+    /// Remembers a key by the version that was seen.
+    pub(crate) fn hit(&mut self, hit: Hit<V>) {
+        self.hits.push(hit);
+        if self.hits.len() >= self.compact_at {
+            self.compact();
+            self.compact_at = (self.hits.len() * 2).max(COMPACT_ABOVE);
+        }
+    }
+
+    pub(crate) fn hits(&self) -> &[Hit<V>] {
+        &self.hits
+    }
+
+    fn compact(&mut self) {
+        self.hits.sort_unstable_by_key(|hit| hit.record);
+        self.hits.dedup_by_key(|hit| hit.record);
+    }
+
+    /// The records that were hit, ascending.
+    pub(crate) fn records(&mut self) -> Box<[RecordId]> {
+        self.compact();
+        self.hits.iter().map(|hit| hit.record).collect()
+    }
+}
+
+/// Asks `question` of what was observed by key, without holding a borrow while the
+/// user's code runs: it may read in the same transaction.
+pub(crate) fn with_observed<K, V, R>(
+    reads: &RefCell<ReadSet<K, V>>,
+    question: impl FnOnce(&Observed<K, V>) -> R,
+) -> R {
+    struct Restore<'r, K, V>(&'r RefCell<ReadSet<K, V>>, Observed<K, V>);
+    impl<K, V> Drop for Restore<'_, K, V> {
+        fn drop(&mut self) {
+            let scans = &mut self.0.borrow_mut().observed.scans;
+            let mut came_meanwhile = std::mem::replace(scans, std::mem::take(&mut self.1.scans));
+            scans.append(&mut came_meanwhile);
+        }
+    }
+    let observed = {
+        let observed = &mut reads.borrow_mut().observed;
+        let absences = observed.absences.clone();
+        Observed { absences, scans: std::mem::take(&mut observed.scans) }
+    };
+    let restore = Restore(reads, observed);
+    question(&restore.1)
+}

@@ -1,0 +1,311 @@
+//! What one transaction does in one table.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::borrow::Borrow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::ssi::footprint::{Footprint, Part as Footprinted, Signature};
+use crate::ssi::log::Entry;
+use crate::store::Quiet;
+use crate::store::index::{Root, relate};
+use crate::store::record::Record;
+use crate::store::version::Version;
+use crate::tx::live::Reach;
+use crate::tx::part::{CommitPart, Part, Write, coalesce};
+use crate::tx::read_set::{Bounds, ReadSet, Scan, with_observed};
+use crate::tx::table::{Key, Table, TableInner, Value};
+use crate::tx::write_set::WriteSet;
+
+/// One table of a running transaction.
+pub(crate) struct TxTable<K, V> {
+    pub(crate) table: Arc<TableInner<K, V>>,
+    /// The index as this transaction knows it: every key that its snapshot can see is in
+    /// it, and the records in it stay while it is held.
+    root: RefCell<Root<K, V>>,
+    changes: Cell<u64>,
+    pub(crate) writes: WriteSet<K, V>,
+    pub(crate) reads: RefCell<ReadSet<K, V>>,
+}
+
+/// What a look-up met.
+pub(crate) struct Found<'t, K, V> {
+    pub(crate) record: &'t Record<K, V>,
+    /// The visible version; none if there is no value.
+    pub(crate) version: Option<&'t Version<V>>,
+    /// The commit timestamp of the newest version.
+    pub(crate) newest: u64,
+}
+
+impl<K: Key, V: Value> TxTable<K, V> {
+    fn new(table: &Arc<TableInner<K, V>>) -> Self {
+        // In this order: a change in between makes the root look older than it is.
+        let changes = table.index.changes();
+        Self {
+            root: RefCell::new(table.index.root()),
+            changes: Cell::new(changes),
+            table: Arc::clone(table),
+            writes: WriteSet::new(),
+            reads: RefCell::new(ReadSet::default()),
+        }
+    }
+
+    /// The index as this transaction knows it.
+    pub(crate) fn root(&self) -> Root<K, V> {
+        self.root.borrow().clone()
+    }
+
+    /// Takes the newest index; true if there was a newer one. Not while it is searched.
+    pub(crate) fn refresh(&self) -> bool {
+        let changes = self.table.index.changes();
+        if changes == self.changes.get() {
+            return false;
+        }
+        let old = self.root.replace(self.table.index.root());
+        self.changes.set(changes);
+        drop(old);
+        true
+    }
+
+    /// Looks a key up at a timestamp. Runs `cmp`; the caller forbids writes and slides.
+    pub(crate) fn look_up<Q>(&self, key: &Q, timestamp: u64) -> Option<Found<'_, K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let root = self.root.borrow();
+        let record = root.get(|record| relate(record, key))?;
+        Some(self.found(record, timestamp))
+    }
+
+    /// What a record holds at a timestamp that the transaction has registered or had.
+    pub(crate) fn found(&self, record: &Arc<Record<K, V>>, timestamp: u64) -> Found<'_, K, V> {
+        let record: *const Record<K, V> = Arc::as_ptr(record);
+        // SAFETY: if a version is visible to the registered snapshot the record stays in
+        // the index and the version in its chain until the transaction ends (I4, I5). If
+        // none is, the caller asks only for `newest`, while the root holds the record.
+        let record = unsafe { &*record };
+        let newest = record.chain().newest_begin();
+        let version = record.chain().visible_at(timestamp).filter(|v| v.value().is_some());
+        Found { record, version, newest }
+    }
+}
+
+/// A table of a running transaction, with its types erased.
+pub(crate) trait AnyTxTable: Send {
+    fn as_any(&self) -> &dyn Any;
+    fn number(&self) -> u64;
+    /// Whether the checks of `unchanged` need the log.
+    fn asks_by_key(&self) -> bool;
+    /// Whether everything observed so far is the same at `timestamp`, which is published.
+    /// `entries` are the commits after the snapshot, up to it.
+    fn unchanged(&self, entries: &[Entry], timestamp: u64) -> bool;
+    /// Whether a key that was both read and written has been overwritten after `snapshot`.
+    fn is_doomed(&self, snapshot: u64) -> bool;
+    fn has_writes(&self) -> bool;
+    fn has_reads(&self) -> bool;
+    /// Adds this table's share to the footprint. With `writes`, leases the records that
+    /// the commit will write and returns what installs them. Takes the reads.
+    fn seal(&self, footprint: &mut Footprint, writes: bool) -> Option<Arc<dyn CommitPart>>;
+    /// The commit is certain: its versions belong to the chains from now on.
+    fn hand_over(&self);
+}
+
+impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn number(&self) -> u64 {
+        self.table.number
+    }
+
+    fn asks_by_key(&self) -> bool {
+        !self.reads.borrow().observed.is_empty()
+    }
+
+    fn unchanged(&self, entries: &[Entry], timestamp: u64) -> bool {
+        let hits_hold = self.reads.borrow().hits().iter().all(|hit| hit.holds_at(timestamp));
+        hits_hold
+            && (!self.asks_by_key()
+                || with_observed(&self.reads, |observed| {
+                    let parts = entries.iter().filter_map(|entry| self.part_of(entry));
+                    let mut writes = parts.flat_map(|part| &part.writes);
+                    !writes.any(|write| {
+                        observed.changed_by(write.record.id(), write.record.key(), write.value())
+                    })
+                }))
+    }
+
+    fn is_doomed(&self, snapshot: u64) -> bool {
+        let writes = self.writes.frozen();
+        let index = self.table.index.root();
+        let mut doomed = false;
+        writes.for_each(|own| {
+            let key: &K = &own.key;
+            let record = index.get(|record| relate::<K, V, K>(record, key));
+            doomed |= record.is_some_and(|record| {
+                record.chain().newest_begin() > snapshot && self.has_read(record)
+            });
+        });
+        doomed
+    }
+
+    fn has_writes(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    fn has_reads(&self) -> bool {
+        let reads = self.reads.borrow();
+        !reads.hits().is_empty() || !reads.observed.is_empty()
+    }
+
+    fn seal(&self, footprint: &mut Footprint, writes: bool) -> Option<Arc<dyn CommitPart>> {
+        let mut reads = self.reads.take();
+        let mut part = Part {
+            table: Arc::clone(&self.table),
+            hits: reads.records(),
+            observed: reads.observed,
+            ranges: Vec::new(),
+            writes: Vec::new(),
+            written: Box::default(),
+        };
+        part.keep_ranges();
+        let by_key = !part.observed.is_empty() || !part.ranges.is_empty();
+        let observes = by_key || !part.hits.is_empty();
+        let writes = writes && self.has_writes();
+        if !observes && !writes {
+            return None;
+        }
+        if writes {
+            self.lease(&mut part);
+        }
+        add_to(footprint, &part, by_key);
+        let part = Arc::new(part);
+        let erased: Arc<dyn Footprinted> = Arc::clone(&part) as Arc<dyn Footprinted>;
+        footprint.parts.push((self.table.number, erased));
+        writes.then_some(part as Arc<dyn CommitPart>)
+    }
+
+    fn hand_over(&self) {
+        self.writes.hand_over();
+    }
+}
+
+impl<K: Key, V: Value> TxTable<K, V> {
+    /// The share that a committed transaction has in this table.
+    fn part_of<'e>(&self, entry: &'e Entry) -> Option<&'e Part<K, V>> {
+        let parts = &entry.body.footprint.parts;
+        let at = parts.binary_search_by_key(&self.table.number, |(number, _)| *number).ok()?;
+        parts[at].1.as_any().downcast_ref()
+    }
+
+    fn has_read(&self, record: &Arc<Record<K, V>>) -> bool {
+        let hit = self.reads.borrow().hits().iter().any(|hit| hit.record == record.id());
+        hit || with_observed(&self.reads, |observed| {
+            observed.changed_by(record.id(), record.key(), None)
+        })
+    }
+
+    /// Finds or creates the record of every write. Runs `cmp` and `clone`.
+    fn lease(&self, part: &mut Part<K, V>) {
+        let tree = self.writes.frozen();
+        let mut own = Vec::with_capacity(tree.len());
+        tree.for_each(|write| own.push(write.clone()));
+        let records = self.table.index.find_or_create(own.iter().map(|own| &**own.key));
+        part.writes = records
+            .into_iter()
+            .zip(own)
+            .map(|(record, own)| Write { record, version: own.version })
+            .collect();
+        part.index_writes();
+    }
+}
+
+fn add_to<K: Key, V: Value>(footprint: &mut Footprint, part: &Part<K, V>, by_key: bool) {
+    let add = |signature: &mut Signature, record: usize| signature.add_key(record);
+    part.hits.iter().for_each(|record| add(&mut footprint.reads, record.0));
+    part.writes.iter().for_each(|write| add(&mut footprint.writes, write.record.id().0));
+    if by_key {
+        footprint.reads.add_table(part.table.number);
+    }
+    if !part.writes.is_empty() {
+        footprint.writes.add_table(part.table.number);
+    }
+    footprint.observes |= by_key || !part.hits.is_empty();
+}
+
+impl<K: Key, V: Value> Part<K, V> {
+    /// Makes the ranges independent of the transaction that drove them: plain ones become
+    /// segments, merged and ordered; masked and filtered ones keep what they need.
+    fn keep_ranges(&mut self) {
+        let (plain, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.observed.scans)
+            .into_iter()
+            .filter(Scan::observes)
+            .partition(|scan| scan.mask.is_empty() && scan.predicate.is_none());
+        self.ranges = coalesce(plain.iter().flat_map(segments).collect());
+        self.observed.scans = others;
+        for scan in &mut self.observed.scans {
+            scan.front = scan.front.keep();
+            scan.back = scan.back.keep();
+        }
+    }
+}
+
+/// The parts of a plain range that were observed: from its ends inwards, or all of it.
+fn segments<K: Key, V>(scan: &Scan<K, V>) -> impl Iterator<Item = Bounds<K>> + use<K, V> {
+    let copy = |bound: &Bound<Quiet<K>>| bound.as_ref().map(|key| Quiet::new((**key).clone()));
+    let (lower, upper) = (&scan.bounds.lower, &scan.bounds.upper);
+    let reached =
+        |reach: &Reach<K>| reach.key().map(|key| Bound::Included(Quiet::new(key.clone())));
+    let whole = scan.whole.then(|| Bounds { lower: copy(lower), upper: copy(upper) });
+    let partial = !scan.whole;
+    let front = reached(&scan.front).filter(|_| partial);
+    let back = reached(&scan.back).filter(|_| partial);
+    let front = front.map(|upper| Bounds { lower: copy(lower), upper });
+    let back = back.map(|lower| Bounds { lower, upper: copy(upper) });
+    whole.into_iter().chain(front).chain(back)
+}
+
+/// The tables that a transaction has touched: a list that only grows, so that references
+/// into it stay while it is shared.
+#[derive(Default)]
+pub(crate) struct TxTables {
+    first: OnceCell<Box<Node>>,
+}
+
+struct Node {
+    table: Box<dyn AnyTxTable>,
+    next: OnceCell<Box<Node>>,
+}
+
+impl TxTables {
+    /// This table of the transaction, taken up at its first use.
+    pub(crate) fn of<K: Key, V: Value>(&self, table: &Table<K, V>) -> &TxTable<K, V> {
+        let mut cell = &self.first;
+        loop {
+            let node = cell.get_or_init(|| {
+                let table = Box::new(TxTable::new(&table.0));
+                Box::new(Node { table, next: OnceCell::new() })
+            });
+            // The types are part of a table's identity: its number has one pair of types.
+            if node.table.number() == table.0.number
+                && let Some(found) = node.table.as_any().downcast_ref()
+            {
+                return found;
+            }
+            cell = &node.next;
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn AnyTxTable> {
+        let mut cell = &self.first;
+        std::iter::from_fn(move || {
+            let node = cell.get()?;
+            cell = &node.next;
+            Some(&*node.table)
+        })
+    }
+}

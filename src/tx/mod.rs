@@ -6,11 +6,13 @@ mod engine;
 mod hook;
 mod live;
 mod part;
+mod point_read;
 mod range;
 mod read_set;
 mod table;
 mod transaction;
 mod tx_table;
+mod write;
 mod write_set;
 
 pub use commit::Commit;

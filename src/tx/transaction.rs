@@ -8,16 +8,13 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::key_range::KeyRange;
 use crate::ssi::TransactionId;
-use crate::store::version::Version;
 use crate::timestamp::Timestamp;
 use crate::tx::commit::Commit;
 use crate::tx::core::{Core, EngineRef};
-use crate::tx::hook::Sight;
-use crate::tx::live::Hit;
+use crate::tx::point_read::read;
 use crate::tx::range::{Keys, Range, Values};
 use crate::tx::read_set::Predicate;
 use crate::tx::table::{Key, Table, Value};
-use crate::tx::tx_table::TxTable;
 
 /// Marks a transaction that can write.
 #[derive(Debug)]
@@ -63,7 +60,7 @@ pub type ReadTransaction<'db> = Transaction<'db, ReadOnly>;
 /// # Ok::<(), precedent::Error>(())
 /// ```
 pub struct Transaction<'db, M = ReadWrite> {
-    core: Core<'db>,
+    pub(crate) core: Core<'db>,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -378,226 +375,6 @@ impl<'db, M> Transaction<'db, M> {
     }
 }
 
-impl Transaction<'_, ReadWrite> {
-    /// Writes a value. Blind: it observes nothing. O(log own writes).
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let t: Table<u8, char> = db.table("t")?;
-    /// db.transact(|tx| Ok(tx.insert(&t, 1, 'a')))?;
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    ///
-    /// # Panics
-    /// This and every other write panics if a comparator calls it.
-    pub fn insert<K: Key, V: Value>(&self, table: &Table<K, V>, key: K, value: V) {
-        self.put(table, key, Some(value));
-    }
-
-    /// Removes a key. Blind: it does not tell whether the key was there. O(log own writes).
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let t: Table<u8, char> = db.table("t")?;
-    /// db.transact(|tx| Ok(tx.remove(&t, &1)))?;
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    pub fn remove<K, V, Q>(&self, table: &Table<K, V>, key: &Q)
-    where
-        K: Key + Borrow<Q>,
-        V: Value,
-        Q: Ord + ToOwned<Owned = K> + ?Sized,
-    {
-        self.put(table, key.to_owned(), None);
-    }
-
-    /// Writes a value and returns the old one. A read and a write.
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let t: Table<u8, char> = db.table("t")?;
-    /// let tx = db.begin();
-    /// assert_eq!(tx.replace(&t, 1, 'a'), None);
-    /// assert_eq!(tx.replace(&t, 1, 'b'), Some(&'a'));
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    pub fn replace<'t, K: Key, V: Value>(
-        &'t self,
-        table: &Table<K, V>,
-        key: K,
-        value: V,
-    ) -> Option<&'t V> {
-        let old = self.get(table, &key);
-        self.put(table, key, Some(value));
-        old
-    }
-
-    /// Removes a key and returns its value. A read, and a write if the key was there.
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let t: Table<u8, char> = db.table("t")?;
-    /// let tx = db.begin();
-    /// tx.insert(&t, 1, 'a');
-    /// assert_eq!(tx.take(&t, &1), Some(&'a'));
-    /// assert_eq!(tx.take(&t, &1), None);
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    pub fn take<'t, K, V, Q>(&'t self, table: &Table<K, V>, key: &Q) -> Option<&'t V>
-    where
-        K: Key + Borrow<Q>,
-        V: Value,
-        Q: Ord + ToOwned<Owned = K> + ?Sized,
-    {
-        let old = self.get(table, key)?;
-        self.put(table, key.to_owned(), None);
-        Some(old)
-    }
-
-    /// Writes a value unless the key is there; returns the value that is. A read, and a
-    /// write if the key was absent.
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let t: Table<u8, char> = db.table("t")?;
-    /// let tx = db.begin();
-    /// assert_eq!(tx.insert_if_absent(&t, 1, 'a'), None);
-    /// assert_eq!(tx.insert_if_absent(&t, 1, 'b'), Some(&'a'));
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    pub fn insert_if_absent<'t, K: Key, V: Value>(
-        &'t self,
-        table: &Table<K, V>,
-        key: K,
-        value: V,
-    ) -> Option<&'t V> {
-        let present = self.get(table, &key);
-        if present.is_none() {
-            self.put(table, key, Some(value));
-        }
-        present
-    }
-
-    /// Replaces the value of a key by what `change` makes of it and returns the new one;
-    /// does nothing if the key is absent. A read, and a write if the key was there.
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let hits: Table<u8, u64> = db.table("hits")?;
-    /// let tx = db.begin();
-    /// assert_eq!(tx.update(&hits, &1, |n| n + 1), None);
-    /// tx.insert(&hits, 1, 41);
-    /// assert_eq!(tx.update(&hits, &1, |n| n + 1), Some(&42));
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    pub fn update<'t, K, V, Q>(
-        &'t self,
-        table: &Table<K, V>,
-        key: &Q,
-        change: impl FnOnce(&V) -> V,
-    ) -> Option<&'t V>
-    where
-        K: Key + Borrow<Q>,
-        V: Value,
-        Q: Ord + ToOwned<Owned = K> + ?Sized,
-    {
-        let old = self.get(table, key)?;
-        self.write(table, key.to_owned(), Some(change(old)))
-    }
-
-    /// The value of a key, written first if the key is absent. A read, and a write if the
-    /// key was absent.
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let t: Table<u8, Vec<u8>> = db.table("t")?;
-    /// assert!(db.begin().get_or_insert_with(&t, 1, Vec::new).is_empty());
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    pub fn get_or_insert_with<'t, K: Key, V: Value>(
-        &'t self,
-        table: &Table<K, V>,
-        key: K,
-        value: impl FnOnce() -> V,
-    ) -> &'t V {
-        if let Some(present) = self.get(table, &key) {
-            return present;
-        }
-        match self.write(table, key, Some(value())) {
-            Some(written) => written,
-            None => unreachable!("a value was written, not a removal"),
-        }
-    }
-
-    /// Commits: certifies what was observed, then publishes the writes, all at once.
-    /// When it returns, every transaction that begins from now on sees them.
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let t: Table<u8, char> = db.table("t")?;
-    /// let tx = db.begin();
-    /// tx.insert(&t, 1, 'a');
-    /// let commit = tx.commit()?;
-    /// assert_eq!(db.begin().read_timestamp(), commit.timestamp());
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] if the commit would close a cycle, [`Error::LimitExceeded`] if
-    /// the transaction was too large. Either way it has been rolled back.
-    pub fn commit(self) -> Result<Commit, Error> {
-        self.core.commit()
-    }
-
-    /// Drops the writes and certifies what was observed, as `try_transact` does when its
-    /// closure returns `Err`: if this succeeds, a decision not to write is sound.
-    ///
-    /// ```
-    /// # use precedent::{Database, Table};
-    /// # let db = Database::new();
-    /// # let stock: Table<u8, u32> = db.table("stock")?;
-    /// let tx = db.begin();
-    /// tx.insert(&stock, 2, 0);
-    /// if tx.get(&stock, &1).is_none() {
-    ///     tx.finish_without_writes()?; // it is true that there is none
-    /// }
-    /// assert!(db.begin().is_empty(&stock, ..));
-    /// # Ok::<(), precedent::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] if no serial order contains what was observed.
-    pub fn finish_without_writes(self) -> Result<Commit, Error> {
-        self.core.finish()
-    }
-
-    fn write<K: Key, V: Value>(&self, table: &Table<K, V>, key: K, value: Option<V>) -> Option<&V> {
-        let table = self.core.table(table);
-        self.core.assert_may_write();
-        self.core.hook().write(&table.table.name, &key, value.is_none());
-        let within_limit = self.core.count_own_value();
-        let _comparing = self.core.comparing();
-        if within_limit { table.writes.put(key, value) } else { table.writes.set_aside(value) }
-    }
-
-    /// As `write`, for those who need no reference: beyond the limit nothing is kept.
-    fn put<K: Key, V: Value>(&self, table: &Table<K, V>, key: K, value: Option<V>) {
-        if self.core.is_over_limit() {
-            self.core.assert_may_write();
-            return;
-        }
-        self.write(table, key, value);
-    }
-}
-
 impl Transaction<'_, ReadOnly> {
     /// Certifies what was observed. Rarely fails: only if something that was seen must
     /// come after something that was not.
@@ -627,92 +404,5 @@ impl<M> fmt::Debug for Transaction<'_, M> {
             .field("label", &self.core.label.borrow())
             .field("read_timestamp", &self.read_timestamp())
             .finish_non_exhaustive()
-    }
-}
-
-/// A tracked point read.
-fn read<'t, K, V, Q>(core: &'t Core<'_>, table: &'t TxTable<K, V>, key: &Q) -> Option<&'t V>
-where
-    K: Key + Borrow<Q>,
-    V: Value,
-    Q: Ord + ToOwned<Owned = K> + ?Sized,
-{
-    let own = {
-        let _comparing = core.comparing();
-        table.writes.get(key)
-    };
-    if let Some(own) = own {
-        core.hook().read(&table.table.name, || key.to_owned(), &Sight::Own);
-        return own;
-    }
-    let version = visible(core, table, key);
-    if version.is_none() && core.is_tracked() {
-        remember_absence(core, table, key);
-    }
-    let sight = version.map_or(Sight::Absent, |version| Sight::Version(version.begin()));
-    core.hook().read(&table.table.name, || key.to_owned(), &sight);
-    version?.value()
-}
-
-/// The version that the snapshot sees, after sliding if something newer is there. A hit
-/// is remembered.
-fn visible<'t, K, V, Q>(
-    core: &'t Core<'_>,
-    table: &'t TxTable<K, V>,
-    key: &Q,
-) -> Option<&'t Version<V>>
-where
-    K: Key + Borrow<Q>,
-    V: Value,
-    Q: Ord + ?Sized,
-{
-    loop {
-        let snapshot = core.snapshot();
-        let found = {
-            let _comparing = core.comparing();
-            table.look_up(key, snapshot)
-        };
-        let refresh = || !core.is_comparing() && table.refresh();
-        match found {
-            // Ends: the index is fresh then, or somebody else has changed it again.
-            None if refresh() => {}
-            None => return None,
-            // Ends: a slide takes the snapshot to the published timestamp, and each
-            // further one is another transaction's commit.
-            Some(found) if found.newest > snapshot && core.slide() => {
-                table.refresh();
-            }
-            Some(found) => {
-                if let (Some(version), true) = (found.version, core.is_tracked()) {
-                    table.reads.borrow_mut().hit(Hit::new(found.record.id(), version));
-                }
-                return found.version;
-            }
-        }
-    }
-}
-
-/// An absence is remembered by its key, once.
-fn remember_absence<K, V, Q>(core: &Core<'_>, table: &TxTable<K, V>, key: &Q)
-where
-    K: Key + Borrow<Q>,
-    V: Value,
-    Q: Ord + ToOwned<Owned = K> + ?Sized,
-{
-    loop {
-        let absences = table.reads.borrow().observed.absences.clone();
-        let found = {
-            let _comparing = core.comparing();
-            absences.find(|absent| (***absent).borrow().cmp(key))
-        };
-        let Err(path) = found else { return };
-        let kept = Arc::new(key.to_owned().into());
-        let known = &mut table.reads.borrow_mut().observed.absences;
-        // A comparator may have read something absent in between: look again.
-        if known.same(&absences) {
-            drop(absences);
-            known.insert_at(&path, kept);
-            return;
-        }
     }
 }

@@ -6,6 +6,8 @@ mod bugs;
 mod db;
 mod error;
 mod key_range;
+#[cfg(all(test, precedent_loom))]
+mod models;
 #[cfg(feature = "testkit")]
 pub mod record;
 mod ssi;

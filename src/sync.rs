@@ -51,6 +51,11 @@ mod imp {
     pub(crate) fn yield_now() {
         std::thread::yield_now();
     }
+
+    /// Whether this is a model that has failed.
+    pub(crate) const fn model_failed() -> bool {
+        false
+    }
 }
 
 #[cfg(precedent_loom)]
@@ -139,6 +144,12 @@ mod imp {
     /// Lets another thread of the model run.
     pub(crate) fn yield_now() {
         loom::thread::yield_now();
+    }
+
+    /// Whether this is a model that has failed: its objects are gone, so that a `Drop`
+    /// that runs while the failure unwinds must not touch them.
+    pub(crate) fn model_failed() -> bool {
+        std::thread::panicking()
     }
 }
 

@@ -130,6 +130,9 @@ struct Leases<K: Ord + Clone, V> {
 
 impl<K: Ord + Clone, V> Drop for Leases<K, V> {
     fn drop(&mut self) {
+        if crate::sync::model_failed() {
+            return;
+        }
         for record in self.records.drain(..) {
             // A record that nobody else uses was never in the index.
             record.release();

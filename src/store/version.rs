@@ -13,7 +13,7 @@
 use std::ptr::{self, NonNull};
 
 use crate::store::quiet::Quiet;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, model_failed};
 
 /// The end of a version that nothing has overwritten.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -216,12 +216,17 @@ impl<V> Chain<V> {
 
 impl<V> Drop for Chain<V> {
     fn drop(&mut self) {
-        drop(self.sever_all());
+        if !model_failed() {
+            drop(self.sever_all());
+        }
     }
 }
 
 impl<V> Drop for Severed<V> {
     fn drop(&mut self) {
+        if model_failed() {
+            return;
+        }
         // A loop, not recursion: chains can be long.
         while let Some(version) = NonNull::new(self.0) {
             // SAFETY: a severed chain is the only owner of its versions.

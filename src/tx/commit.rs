@@ -209,6 +209,9 @@ struct Leases(Vec<Arc<dyn CommitPart>>);
 
 impl Drop for Leases {
     fn drop(&mut self) {
+        if crate::sync::model_failed() {
+            return;
+        }
         self.0.iter().for_each(|part| part.release());
     }
 }

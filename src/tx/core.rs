@@ -242,6 +242,9 @@ impl Core<'_> {
 
 impl Drop for Core<'_> {
     fn drop(&mut self) {
+        if crate::sync::model_failed() {
+            return;
+        }
         self.end(&Ending::RolledBack);
         let turn = self.ticket.turn();
         self.engine.registry.release(&self.ticket);

@@ -129,6 +129,9 @@ impl<K, V> WriteSet<K, V> {
 
 impl<K, V> Drop for WriteSet<K, V> {
     fn drop(&mut self) {
+        if crate::sync::model_failed() {
+            return;
+        }
         // SAFETY: each version is in the tree or retired, once; nobody can hold a
         // reference, since those borrow from the transaction.
         let free = |version| unsafe { version::free(version) };

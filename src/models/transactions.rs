@@ -1,0 +1,159 @@
+//! Models of small whole transactions on a whole database.
+
+use loom::thread;
+
+use super::explore;
+use crate::bugs::{Bug, Bugs};
+use crate::db::Database;
+use crate::tx::{Config, Isolation, ReadTransaction, Table, Transaction};
+
+/// x = y = 0, both at commit 1.
+fn accounts(bugs: Bugs, sliding: bool) -> (Database, Table<char, i64>) {
+    let config = Config { sliding, ..Config::default() };
+    let db = Database::with(Some("model".to_owned()), config, bugs);
+    let table = db.table("accounts").unwrap();
+    let tx = db.begin();
+    tx.insert(&table, 'x', 0);
+    tx.insert(&table, 'y', 0);
+    tx.commit().unwrap();
+    (db, table)
+}
+
+fn skewed(tx: &Transaction<'_>, t: &Table<char, i64>, write: char) {
+    let sum: i64 = tx.values(t, ..).sum();
+    if sum == 0 {
+        tx.insert(t, write, -1);
+    }
+}
+
+/// Two transactions each read both keys and write one.
+fn write_skew(bugs: Bugs) {
+    explore(move || {
+        let (db, t) = accounts(bugs, false);
+        let (first, second) = (db.begin_owned(), db.begin_owned());
+        skewed(&first, &t, 'x');
+        skewed(&second, &t, 'y');
+        let other = thread::spawn(move || first.commit().is_ok());
+        let second = second.commit().is_ok();
+        let first = other.join().unwrap();
+        assert!(first || second, "somebody always commits");
+        assert!(!(first && second), "I1: a write skew was committed");
+    });
+}
+
+#[test]
+fn of_two_skewed_writers_exactly_one_commits() {
+    write_skew(Bugs::NONE);
+}
+
+#[test]
+#[should_panic(expected = "I1")]
+fn an_append_without_looking_again_is_caught() {
+    write_skew(Bugs::with(Bug::NoSecondLook));
+}
+
+/// The read-only anomaly: T2 has set y and committed; T1, older, read both and charges
+/// x; R, younger than T2, reads both. If R missed T1, then R or T1 must fail.
+fn read_only_anomaly(bugs: Bugs) {
+    explore(move || {
+        let (db, t) = accounts(bugs, false);
+        let charge = db.begin_owned();
+        let sum: i64 = charge.values(&t, ..).sum();
+        charge.insert(&t, 'x', sum - 11);
+        let deposit = db.begin();
+        deposit.insert(&t, 'y', 20);
+        deposit.commit().unwrap();
+        let report = db.begin_read();
+        let charging = thread::spawn(move || charge.commit().is_ok());
+        let look = |tx: &ReadTransaction<'_>, key| tx.get(&t, &key).copied();
+        let seen = (look(&report, 'x'), look(&report, 'y'));
+        let reported = report.finish().is_ok();
+        let charged = charging.join().unwrap();
+        assert_eq!(seen, (Some(0), Some(20)));
+        assert!(reported || charged, "somebody always commits");
+        assert!(!(reported && charged), "a reader saw a state that no serial order has");
+    });
+}
+
+#[test]
+fn of_a_reader_and_an_older_writer_that_contradict_each_other_one_fails() {
+    read_only_anomaly(Bugs::NONE);
+}
+
+#[test]
+#[should_panic(expected = "no serial order")]
+fn a_reader_that_checks_before_it_publishes_is_caught() {
+    read_only_anomaly(Bugs::with(Bug::CheckBeforePublish));
+}
+
+#[test]
+#[should_panic(expected = "no serial order")]
+fn a_writer_that_does_not_announce_its_danger_is_caught() {
+    read_only_anomaly(Bugs::with(Bug::NoAnnouncement));
+}
+
+#[test]
+#[should_panic(expected = "no serial order")]
+fn a_reader_that_never_publishes_is_caught() {
+    read_only_anomaly(Bugs::with(Bug::NeverPublish));
+}
+
+#[test]
+fn a_slide_keeps_every_value_that_was_handed_out() {
+    explore(|| {
+        let (db, t) = accounts(Bugs::NONE, true);
+        let tx = db.begin_owned();
+        let peeked = tx.peek(&t, &'x');
+        let writer = {
+            let (db, t) = (db.clone(), t.clone());
+            thread::spawn(move || {
+                let tx = db.begin();
+                tx.insert(&t, 'x', 5);
+                tx.commit().unwrap();
+                db.collect();
+            })
+        };
+        let read = tx.get(&t, &'x').copied();
+        writer.join().unwrap();
+        let again = tx.get(&t, &'y').copied();
+        assert_eq!((peeked, again), (Some(&0), Some(0)), "I4: a value was freed in use");
+        assert!(read == Some(0) || read == Some(5));
+        assert_eq!(u64::from(tx.read_timestamp()), if read == Some(5) { 2 } else { 1 });
+    });
+}
+
+#[test]
+fn a_key_removed_collected_and_inserted_again_is_there() {
+    explore(|| {
+        let (db, t) = accounts(Bugs::NONE, true);
+        let tx = db.begin();
+        tx.remove(&t, &'x');
+        tx.commit().unwrap();
+        let collector = {
+            let db = db.clone();
+            thread::spawn(move || db.collect())
+        };
+        let tx = db.begin();
+        tx.insert(&t, 'x', 9);
+        tx.commit().unwrap();
+        collector.join().unwrap();
+        assert_eq!(db.begin().get(&t, &'x'), Some(&9), "I5: a write went to a dead record");
+        db.collect();
+        assert_eq!((db.stats().keys, db.stats().versions), (2, 2));
+    });
+}
+
+#[test]
+fn under_snapshot_isolation_the_first_committer_wins() {
+    explore(|| {
+        let config = Config { isolation: Isolation::Snapshot, ..Config::default() };
+        let db = Database::with(None, config, Bugs::NONE);
+        let t: Table<char, i64> = db.table("t").unwrap();
+        let (first, second) = (db.begin_owned(), db.begin_owned());
+        first.insert(&t, 'x', 1);
+        second.insert(&t, 'x', 2);
+        let other = thread::spawn(move || first.commit().is_ok());
+        let second = second.commit().is_ok();
+        assert!(second != other.join().unwrap(), "exactly one of two writers of a key commits");
+    });
+}

@@ -445,6 +445,10 @@ mod tests {
         *seed >> 33
     }
 
+    fn one_in(n: u64, seed: &mut u64) -> bool {
+        random(seed).is_multiple_of(n)
+    }
+
     fn toggle(tree: &mut Tree<u64>, key: u64) {
         match tree.find(|item| item.cmp(&key)) {
             Ok(path) => assert_eq!(tree.remove_at(&path), key),
@@ -466,7 +470,7 @@ mod tests {
             // Grows at first, shrinks at the end.
             let key = random(&mut seed) % 300;
             let grow = step < 2_000;
-            if model.contains(&key) != grow || random(&mut seed) % 4 == 0 {
+            if model.contains(&key) != grow || one_in(4, &mut seed) {
                 toggle(&mut tree, key);
                 if !model.remove(&key) {
                     model.insert(key);
@@ -495,7 +499,7 @@ mod tests {
                 items(&tree).into_iter().filter(|item| (low..=high).contains(item)).collect();
             let (mut front, mut back) = (Vec::new(), Vec::new());
             while let Some(&item) = span.front() {
-                if random(&mut seed) % 2 == 0 {
+                if one_in(2, &mut seed) {
                     front.push(item);
                     span.advance();
                 } else {
@@ -514,14 +518,14 @@ mod tests {
         for key in 0..500 {
             let path = tree.find(|_| random(&mut seed).cmp(&(1 << 30)));
             match path {
-                Ok(path) if random(&mut seed) % 2 == 0 => {
+                Ok(path) if one_in(2, &mut seed) => {
                     tree.remove_at(&path);
                 }
                 Ok(path) | Err(path) => tree.insert_at(&path, key),
             }
-            let coin = |seed: &mut u64| random(seed) % 2 == 0;
             let mut other = seed ^ 99;
-            let mut span = Span::new(tree.clone(), |_| coin(&mut seed), |_| coin(&mut other));
+            let mut span =
+                Span::new(tree.clone(), |_| one_in(2, &mut seed), |_| one_in(2, &mut other));
             // Ends: each step leaves an item behind.
             while span.front().is_some() {
                 span.advance();

@@ -51,7 +51,7 @@ impl<K: Key, V: Value> Census for TableInner<K, V> {
     fn census(&self) -> (usize, usize) {
         let root = self.index.root();
         let mut versions = 0;
-        root.for_each(|record| versions += record.versions());
+        root.for_each(|slot| versions += slot.record.versions());
         (root.len(), versions)
     }
 }

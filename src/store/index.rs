@@ -13,7 +13,33 @@ use crate::store::tree::Tree;
 use crate::sync::{AtomicU64, RwLock};
 
 /// A frozen index.
-pub(crate) type Root<K, V> = Tree<Arc<Record<K, V>>>;
+pub(crate) type Root<K, V> = Tree<Slot<K, V>>;
+
+/// A record's place in the index. A key that owns nothing stands beside it, so that a
+/// search need not visit the records that it passes.
+pub(crate) struct Slot<K, V> {
+    key: Option<K>,
+    pub(crate) record: Arc<Record<K, V>>,
+}
+
+impl<K: Clone, V> Slot<K, V> {
+    fn new(record: Arc<Record<K, V>>) -> Self {
+        let plain = !std::mem::needs_drop::<K>();
+        Self { key: plain.then(|| record.key().clone()), record }
+    }
+}
+
+impl<K: Clone, V> Clone for Slot<K, V> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), record: Arc::clone(&self.record) }
+    }
+}
+
+impl<K, V> Slot<K, V> {
+    pub(crate) fn key(&self) -> &K {
+        self.key.as_ref().unwrap_or_else(|| self.record.key())
+    }
+}
 
 /// The records of a table in the order of their keys.
 pub(crate) struct Index<K, V> {
@@ -67,18 +93,18 @@ impl<K: Ord + Clone, V> Index<K, V> {
         key: &K,
     ) -> Arc<Record<K, V>> {
         let tree = after.as_ref().unwrap_or(before);
-        let found = tree.find(|record| record.key().cmp(key));
+        let found = tree.find(|slot| slot.key().cmp(key));
         if let Ok(path) = &found
-            && let Some(record) = tree.item(path)
-            && record.lease()
+            && let Some(slot) = tree.item(path)
+            && slot.record.lease()
         {
-            return Arc::clone(record);
+            return Arc::clone(&slot.record);
         }
         let created = Record::leased(key.clone());
         let tree = after.get_or_insert_with(|| before.clone());
         match found {
-            Ok(path) => drop(tree.replace_at(&path, Arc::clone(&created))),
-            Err(path) => tree.insert_at(&path, Arc::clone(&created)),
+            Ok(path) => drop(tree.replace_at(&path, Slot::new(Arc::clone(&created)))),
+            Err(path) => tree.insert_at(&path, Slot::new(Arc::clone(&created))),
         }
         created
     }
@@ -87,9 +113,13 @@ impl<K: Ord + Clone, V> Index<K, V> {
     pub(crate) fn remove(&self, sealed: &Arc<Record<K, V>>) {
         loop {
             let before = self.root();
-            let found = before.find(|record| record.key().cmp(sealed.key()));
+            let found = before.find(|slot| slot.key().cmp(sealed.key()));
             let path = match found {
-                Ok(path) if before.item(&path).is_some_and(|at| Arc::ptr_eq(at, sealed)) => path,
+                Ok(path)
+                    if before.item(&path).is_some_and(|at| Arc::ptr_eq(&at.record, sealed)) =>
+                {
+                    path
+                }
                 _ => return,
             };
             let mut after = before.clone();
@@ -114,13 +144,13 @@ impl<K: Ord + Clone, V> Index<K, V> {
     }
 }
 
-/// How a record's key relates to a sought one.
-pub(crate) fn relate<K, V, Q>(record: &Arc<Record<K, V>>, key: &Q) -> Ordering
+/// How a slot's key relates to a sought one.
+pub(crate) fn relate<K, V, Q>(slot: &Slot<K, V>, key: &Q) -> Ordering
 where
     K: std::borrow::Borrow<Q>,
     Q: Ord + ?Sized,
 {
-    record.key().borrow().cmp(key)
+    slot.key().borrow().cmp(key)
 }
 
 /// Leases that end again if the search is given up, be it by a panicking comparator.

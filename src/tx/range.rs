@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use crate::key_range::KeyRange;
 use crate::store::Quiet;
+use crate::store::index::Slot;
 use crate::store::record::{Record, RecordId};
 use crate::store::tree::{Span, Tree};
 use crate::store::version::Version;
@@ -83,7 +84,7 @@ pub struct Range<'t, K, V> {
 }
 
 struct Rest<K, V> {
-    index: Span<Arc<Record<K, V>>>,
+    index: Span<Slot<K, V>>,
     own: Span<OwnWrite<K, V>>,
 }
 
@@ -229,21 +230,21 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         let Some(rest) = &self.rest else {
             return Candidate::Slid;
         };
-        let (record, own) = match end {
+        let (slot, own) = match end {
             End::Front => (rest.index.front(), rest.own.front()),
             End::Back => (rest.index.back(), rest.own.back()),
         };
-        let source = match (record, own) {
+        let source = match (slot, own) {
             (None, None) => return Candidate::RanOut,
             (Some(_), None) => Source::Index,
             (None, Some(_)) => Source::Own,
-            (Some(record), Some(own)) => {
+            (Some(slot), Some(own)) => {
                 let _comparing = self.core.comparing();
-                nearer(end, record.key().cmp(&own.key))
+                nearer(end, slot.key().cmp(&own.key))
             }
         };
-        match (source, record, own) {
-            (Source::Index, Some(record), _) => self.committed(record),
+        match (source, slot, own) {
+            (Source::Index, Some(slot), _) => self.committed(&slot.record),
             (_, _, Some(own)) => self.own(own, source),
             _ => Candidate::RanOut,
         }

@@ -76,8 +76,8 @@ impl<K: Key, V: Value> TxTable<K, V> {
         Q: Ord + ?Sized,
     {
         let root = self.root.borrow();
-        let record = root.get(|record| relate(record, key))?;
-        Some(self.found(record, timestamp))
+        let slot = root.get(|slot| relate(slot, key))?;
+        Some(self.found(&slot.record, timestamp))
     }
 
     /// What a record holds at a timestamp that the transaction has registered or had.
@@ -145,7 +145,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         let mut doomed = false;
         writes.for_each(|own| {
             let key: &K = &own.key;
-            let record = index.get(|record| relate::<K, V, K>(record, key));
+            let record = index.get(|slot| relate::<K, V, K>(slot, key)).map(|slot| &slot.record);
             doomed |= record.is_some_and(|record| {
                 record.chain().newest_begin() > snapshot && self.has_read(record)
             });

@@ -12,7 +12,9 @@
 //! scan's: a snapshot that a scan misses is never below what the scan returned (I3).
 
 use crate::bugs::{Bug, Bugs};
-use crate::sync::{AtomicBool, AtomicU64, CachePadded, OnceLock, Ordering, fence, thread_hint};
+use crate::sync::{
+    AtomicBool, AtomicU64, AtomicUsize, CachePadded, OnceLock, Ordering, fence, thread_hint,
+};
 
 /// Slots in a segment. A model has few threads.
 #[cfg(not(precedent_loom))]
@@ -38,6 +40,8 @@ pub(crate) struct Registry {
     /// The published timestamp w: every commit at or below it is visible.
     published: CachePadded<AtomicU64>,
     first: Segment,
+    /// Slots from this number on were never claimed; scans end there. Only grows.
+    used: CachePadded<AtomicUsize>,
     bugs: Bugs,
 }
 
@@ -70,7 +74,12 @@ pub(crate) struct Ticket {
 
 impl Registry {
     pub(crate) fn new(bugs: Bugs) -> Self {
-        Self { published: CachePadded::new(AtomicU64::new(0)), first: Segment::new(), bugs }
+        Self {
+            published: CachePadded::new(AtomicU64::new(0)),
+            first: Segment::new(),
+            used: CachePadded::new(AtomicUsize::new(0)),
+            bugs,
+        }
     }
 
     /// The published timestamp.
@@ -89,6 +98,10 @@ impl Registry {
     /// Takes a slot and registers the newest snapshot in it. Never fails; waits for nobody.
     pub(crate) fn register(&self, role: Role) -> Ticket {
         let (slot, number) = self.claim();
+        // Before the fence, so that a scan that must see the slot goes far enough.
+        if number as usize >= self.used.load(Ordering::Relaxed) {
+            self.used.fetch_max(number as usize + 1, Ordering::AcqRel);
+        }
         // Relaxed: the holder is the only one that counts.
         let turn = slot.turns.load(Ordering::Relaxed) + 1;
         slot.turns.store(turn, Ordering::Relaxed);
@@ -134,6 +147,8 @@ impl Registry {
             Some(this.slots.iter().map(|slot| &**slot))
         })
         .flatten()
+        // Relaxed: each scan has its fence before; see `register`.
+        .take(self.used.load(Ordering::Relaxed))
     }
 
     /// A timestamp such that no version visible at or after it may be collected: no

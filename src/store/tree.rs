@@ -348,16 +348,27 @@ pub(crate) struct Span<P> {
 
 /// One end of a span: the position of the next item, and its leaf.
 struct End<P> {
+    /// The leaf's position; the slot stands beside it.
     path: Path,
+    slot: usize,
     leaf: Arc<Node<P>>,
 }
 
 impl<P> End<P> {
-    fn item(&self) -> Option<&P> {
-        let Node::Leaf(items) = &*self.leaf else {
-            return None;
-        };
-        items.get(self.path.slot())
+    fn new(tree: &Tree<P>, path: Path) -> Self {
+        Self { leaf: Arc::clone(tree.leaf(&path)), slot: path.slot(), path }
+    }
+
+    fn items(&self) -> &[P] {
+        match &*self.leaf {
+            Node::Leaf(items) => items,
+            Node::Inner(_) => &[],
+        }
+    }
+
+    /// Whether both are at the same position of their tree.
+    fn meets(&self, other: &Self) -> bool {
+        self.slot == other.slot && Arc::ptr_eq(&self.leaf, &other.leaf)
     }
 }
 
@@ -369,65 +380,48 @@ impl<P> Span<P> {
         within: impl FnMut(&P) -> bool,
     ) -> Self {
         let ends = tree.first_not(below).zip(tree.last_within(within));
-        let ends = ends.filter(|(front, back)| front <= back).map(|(front, back)| {
-            let end = |path: Path| End { leaf: Arc::clone(tree.leaf(&path)), path };
-            (end(front), end(back))
-        });
+        let ends = ends.filter(|(front, back)| front <= back);
+        let ends = ends.map(|(front, back)| (End::new(&tree, front), End::new(&tree, back)));
         Self { tree, ends }
     }
 
     /// The next item from the front.
     pub(crate) fn front(&self) -> Option<&P> {
-        self.ends.as_ref().and_then(|(front, _)| front.item())
+        self.ends.as_ref().and_then(|(front, _)| front.items().get(front.slot))
     }
 
     /// The next item from the back.
     pub(crate) fn back(&self) -> Option<&P> {
-        self.ends.as_ref().and_then(|(_, back)| back.item())
+        self.ends.as_ref().and_then(|(_, back)| back.items().get(back.slot))
     }
 
     /// Leaves the front item behind.
     pub(crate) fn advance(&mut self) {
-        self.step(
-            |(front, back)| (front, back.path),
-            |tree, path, len| {
-                if path.slot() + 1 < len {
-                    Some(path.with_slot(path.slot() + 1))
-                } else {
-                    tree.next_leaf(path)
-                }
-            },
-        );
+        let Some((front, back)) = &mut self.ends else { return };
+        if front.meets(back) {
+            self.ends = None;
+        } else if front.slot + 1 < front.items().len() {
+            front.slot += 1;
+        } else {
+            match self.tree.next_leaf(&front.path) {
+                Some(path) => *front = End::new(&self.tree, path),
+                None => self.ends = None,
+            }
+        }
     }
 
     /// Leaves the back item behind.
     pub(crate) fn retreat(&mut self) {
-        self.step(
-            |(front, back)| (back, front.path),
-            |tree, path, _| match path.slot() {
-                0 => tree.previous_leaf(path),
-                slot => Some(path.with_slot(slot - 1)),
-            },
-        );
-    }
-
-    fn step(
-        &mut self,
-        pick: impl FnOnce(&mut (End<P>, End<P>)) -> (&mut End<P>, Path),
-        go: impl FnOnce(&Tree<P>, &Path, usize) -> Option<Path>,
-    ) {
-        let Some(ends) = &mut self.ends else { return };
-        let (end, other) = pick(ends);
-        let next = if end.path == other { None } else { go(&self.tree, &end.path, end.leaf.len()) };
-        match next {
-            Some(path) => {
-                let same_leaf = path.with_slot(0) == end.path.with_slot(0);
-                if !same_leaf {
-                    end.leaf = Arc::clone(self.tree.leaf(&path));
-                }
-                end.path = path;
+        let Some((front, back)) = &mut self.ends else { return };
+        if front.meets(back) {
+            self.ends = None;
+        } else if let Some(slot) = back.slot.checked_sub(1) {
+            back.slot = slot;
+        } else {
+            match self.tree.previous_leaf(&back.path) {
+                Some(path) => *back = End::new(&self.tree, path),
+                None => self.ends = None,
             }
-            None => self.ends = None,
         }
     }
 }

@@ -1,0 +1,257 @@
+//! The record of a run, in the oracle's own words.
+
+use std::fmt;
+
+use super::keys::{Classes, Key, Keys, Value};
+
+/// A place in the commit order.
+pub type Ts = u64;
+
+/// All that a run did.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The transactions, in the order in which they began.
+    pub txs: Vec<Tx>,
+    /// Places in `txs`, in the order in which their ends were decided.
+    pub ended: Vec<usize>,
+    /// What the database held when all had ended.
+    pub last_state: Vec<(Key, Value)>,
+}
+
+/// One transaction, from begin to end.
+#[derive(Clone, Debug)]
+pub struct Tx {
+    /// What it is called in stories.
+    pub name: Name,
+    /// What the engine calls it.
+    pub id: u64,
+    /// Its first read timestamp.
+    pub began: Ts,
+    /// What it did, in program order.
+    pub ops: Vec<Op>,
+    /// How it ended.
+    pub end: End,
+    /// The newest timestamp below which everything could be forgotten when last a
+    /// collection ran before the end. It feeds a counter, no judgement.
+    pub collected_through: Ts,
+}
+
+/// What a transaction is called in stories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// It wrote the rows that the run started with.
+    Setup,
+    /// It committed something that nobody else looks at.
+    Unrelated,
+    /// One of the numbered ones.
+    Number(u8),
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setup => write!(f, "the setup"),
+            Self::Unrelated => write!(f, "an unrelated one"),
+            Self::Number(number) => write!(f, "T{number}"),
+        }
+    }
+}
+
+/// What a look at one key told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saw {
+    /// The value, or that there is none.
+    Value(Option<Value>),
+    /// Only whether there is one.
+    Presence(bool),
+}
+
+/// One step of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub enum Op {
+    /// It looked at a key.
+    Read {
+        /// Which one.
+        key: Key,
+        /// What it was told.
+        saw: Saw,
+    },
+    /// It looked at a key without depending on it.
+    Peek {
+        /// Which one.
+        key: Key,
+        /// What it was told.
+        saw: Option<Value>,
+    },
+    /// It began a scan; scans are numbered from zero within the transaction.
+    Open {
+        /// The keys within its bounds.
+        within: Keys,
+        /// The predicate that filters its rows.
+        accepts: Option<Classes>,
+    },
+    /// It asked a scan for one more row.
+    Pull {
+        /// Which scan.
+        scan: usize,
+        /// Whether it asked at the back.
+        reverse: bool,
+        /// The row, or that the scan has run out.
+        row: Option<(Key, Value)>,
+    },
+    /// It wrote a key (none: removed it).
+    Write {
+        /// Which one.
+        key: Key,
+        /// The new value.
+        value: Option<Value>,
+    },
+    /// Its read timestamp moved forward.
+    Slide {
+        /// To here.
+        to: Ts,
+    },
+}
+
+/// How a transaction ended.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// Its writes are in, under this timestamp.
+    Committed(Ts),
+    /// Certified as a reader.
+    Certified {
+        /// It had given up its writes and ended with an `Err` of its own.
+        err: bool,
+    },
+    /// The engine refused it.
+    Aborted {
+        /// It had no writes to commit: none made, or given up.
+        as_reader: bool,
+        /// What the engine reported.
+        cycle: Cycle,
+    },
+    /// It gave itself up; nothing is promised.
+    RolledBack,
+}
+
+/// The reason that a refusal gave.
+#[derive(Clone, Debug, Default)]
+pub struct Cycle {
+    /// A bound was exceeded; no cycle is claimed.
+    pub conservative: bool,
+    /// The edges of the cycle.
+    pub edges: Vec<CycleEdge>,
+}
+
+/// One reported edge.
+#[derive(Clone, Debug)]
+pub struct CycleEdge {
+    /// Which dependency is claimed.
+    pub kind: CycleEdgeKind,
+    /// Who comes first.
+    pub from: Member,
+    /// Who comes after.
+    pub to: Member,
+    /// The key in which they met.
+    pub key: Option<Key>,
+}
+
+/// A transaction as a reported edge names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// What the engine calls it.
+    pub id: u64,
+    /// Its read timestamp, as reported.
+    pub s: Ts,
+    /// Its commit timestamp, as reported.
+    pub c: Option<Ts>,
+}
+
+/// The kinds of dependency that a report can claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CycleEdgeKind {
+    /// `to` overwrote what `from` observed.
+    Rw,
+    /// `to` overwrote what `from` wrote.
+    Ww,
+    /// `from` was already in `to`'s snapshot.
+    Start,
+}
+
+impl Tx {
+    /// Its last read timestamp.
+    pub fn s(&self) -> Ts {
+        let slid = self.ops.iter().rev().find_map(|op| match op {
+            Op::Slide { to } => Some(*to),
+            _ => None,
+        });
+        slid.unwrap_or(self.began)
+    }
+
+    /// The value that it left under each key that it wrote, in no order.
+    pub fn left(&self) -> Vec<(Key, Option<Value>)> {
+        let mut left: Vec<(Key, Option<Value>)> = Vec::new();
+        for op in &self.ops {
+            if let Op::Write { key, value } = *op {
+                match left.iter_mut().find(|(written, _)| *written == key) {
+                    Some(slot) => slot.1 = value,
+                    None => left.push((key, value)),
+                }
+            }
+        }
+        left
+    }
+
+    /// Its commit timestamp, if its writes are in.
+    pub fn c(&self) -> Option<Ts> {
+        match self.end {
+            End::Committed(c) => Some(c),
+            _ => None,
+        }
+    }
+}
+
+/// The committed writes of a history, in commit order.
+pub struct Versions {
+    commits: Vec<Commit>,
+    used: Keys,
+}
+
+/// What one commit wrote.
+struct Commit {
+    c: Ts,
+    keys: Keys,
+    left: Vec<(Key, Option<Value>)>,
+}
+
+impl Versions {
+    /// The committed writes of this history.
+    pub fn of(history: &History) -> Self {
+        let mut commits: Vec<Commit> = history
+            .txs
+            .iter()
+            .filter_map(|tx| {
+                let (c, left) = (tx.c()?, tx.left());
+                Some(Commit { c, keys: left.iter().map(|(key, _)| *key).collect(), left })
+            })
+            .collect();
+        commits.sort_by_key(|commit| commit.c);
+        let used = history.txs.iter().flat_map(|tx| &tx.ops).filter_map(|op| match op {
+            Op::Write { key, .. } => Some(*key),
+            _ => None,
+        });
+        Self { used: used.collect(), commits }
+    }
+
+    /// The keys that any transaction wrote, committed or not.
+    pub fn used(&self) -> Keys {
+        self.used
+    }
+
+    /// What a snapshot at `s` shows under `key`.
+    pub fn visible(&self, key: Key, s: Ts) -> Option<Value> {
+        let mut newest_first = self.commits.iter().rev();
+        let commit = newest_first.find(|commit| commit.c <= s && commit.keys.contains(key))?;
+        commit.left.iter().find(|(written, _)| *written == key).and_then(|(_, value)| *value)
+    }
+}

@@ -1,0 +1,167 @@
+//! The judgement: were all commits right, and all refusals?
+
+use super::footprint::Footprint;
+use super::graph::{Graph, Kinds, Links, Node, Nodes};
+use super::history::{Cycle, End, History, Op, Ts, Versions};
+use super::verdict::{FaultKind, Sighting, Verdict};
+use super::{replay, reported, snapshot};
+
+/// Later than every commit: the place of a transaction that was refused, had it not been.
+pub const NOW: Ts = Ts::MAX;
+
+/// Judges a history.
+pub fn judge(history: &History) -> Verdict {
+    let mut verdict = Verdict::default();
+    let versions = Versions::of(history);
+    snapshot::check(history, &versions, &mut verdict);
+    let footprints: Vec<Footprint> = history
+        .txs
+        .iter()
+        .map(|tx| {
+            Footprint::of(
+                tx,
+                !matches!(tx.end, End::Committed(_) | End::Aborted { as_reader: false, .. }),
+            )
+        })
+        .collect();
+    let mut court = Court { history, footprints: &footprints, graph: Graph::default(), newest: 0 };
+    let acyclic = history.ended.iter().all(|&tx| court.hear(tx, &mut verdict));
+    if acyclic {
+        replay::check(history, &court.graph, versions.used(), &mut verdict);
+    }
+    verdict
+}
+
+/// The state of a judgement: the graph of all that was certified so far.
+pub struct Court<'h> {
+    history: &'h History,
+    footprints: &'h [Footprint],
+    graph: Graph<'h>,
+    newest: Ts,
+}
+
+impl<'h> Court<'h> {
+    /// The history in question.
+    pub fn history(&self) -> &'h History {
+        self.history
+    }
+
+    /// The graph of all that was certified so far.
+    pub fn graph(&self) -> &Graph<'h> {
+        &self.graph
+    }
+
+    /// Judges one end. False if the graph is not acyclic any more.
+    fn hear(&mut self, tx: usize, verdict: &mut Verdict) -> bool {
+        match &self.history.txs[tx].end {
+            End::Committed(c) => {
+                verdict.commits += 1;
+                if *c <= self.newest {
+                    let story =
+                        format!("{} has @{c} after @{}", self.history.txs[tx].name, self.newest);
+                    verdict.accuse(FaultKind::WrongTimestamp, story);
+                    return false;
+                }
+                self.newest = *c;
+                self.admit(tx, Some(*c), verdict)
+            }
+            End::Certified { .. } => {
+                verdict.certified += 1;
+                self.admit(tx, None, verdict)
+            }
+            End::Aborted { as_reader, cycle } => {
+                verdict.aborts += 1;
+                self.review(tx, *as_reader, cycle, verdict);
+                true
+            }
+            End::RolledBack => true,
+        }
+    }
+
+    fn node(&self, tx: usize, c: Option<Ts>) -> Node<'h> {
+        Node { tx, s: self.history.txs[tx].s(), c, footprint: &self.footprints[tx] }
+    }
+
+    /// A certified transaction joins the graph, which must stay acyclic.
+    fn admit(&mut self, tx: usize, c: Option<Ts>, verdict: &mut Verdict) -> bool {
+        let node = self.node(tx, c);
+        let links = self.graph.links(&node);
+        let cycle = self.graph.closes(&links, Kinds::ALL, 0);
+        if let Some(cycle) = &cycle {
+            verdict.accuse(FaultKind::MissedCycle, self.tell(tx, cycle));
+        }
+        if links.has_rw_out() && matches!(self.history.txs[tx].end, End::Certified { err: true }) {
+            verdict.sight(Sighting::CertifiedErr);
+        }
+        self.graph.add(node, links);
+        cycle.is_none()
+    }
+
+    /// A refused transaction must have closed a cycle, and the one that was reported.
+    fn review(&self, tx: usize, as_reader: bool, report: &'h Cycle, verdict: &mut Verdict) {
+        let node = self.node(tx, (!as_reader).then_some(NOW));
+        let links = self.graph.links(&node);
+        let name = self.history.txs[tx].name;
+        if report.conservative {
+            verdict.conservative += 1;
+            if node.footprint.observed_nothing() {
+                let story = format!("{name} observed nothing, and was refused as conservative");
+                verdict.accuse(FaultKind::UnjustifiedAbort, story);
+            }
+            return;
+        }
+        let Some(cycle) = self.graph.closes(&links, Kinds::ALL, 0) else {
+            let story = format!("{name} would have closed no cycle; reported: {:?}", report.edges);
+            verdict.accuse(FaultKind::UnjustifiedAbort, story);
+            return;
+        };
+        self.sightings(tx, as_reader, &links, &cycle, verdict);
+        if let Err(story) = reported::check(self, &node, report) {
+            verdict.accuse(FaultKind::FalseReport, format!("{name}: {story}"));
+        }
+    }
+
+    /// Feeds the counters: what do all cycles of this refusal need?
+    fn sightings(
+        &self,
+        tx: usize,
+        as_reader: bool,
+        links: &Links,
+        cycle: &[usize],
+        verdict: &mut Verdict,
+    ) {
+        let needs = |kinds, barred| self.graph.closes(links, kinds, barred).is_none();
+        let nodes = |wanted: &dyn Fn(usize) -> bool| {
+            let places = self.graph.nodes().iter().enumerate();
+            places
+                .filter(|(_, node)| wanted(node.tx))
+                .fold(0 as Nodes, |all, (place, _)| all | 1 << place)
+        };
+        let refused = &self.history.txs[tx];
+        let wrote = refused.ops.iter().any(|op| matches!(op, Op::Write { .. }));
+        let readers =
+            nodes(&|tx| matches!(self.history.txs[tx].end, End::Certified { err: false }));
+        let errs = nodes(&|tx| matches!(self.history.txs[tx].end, End::Certified { err: true }));
+        let old =
+            nodes(&|tx| self.history.txs[tx].c().is_some_and(|c| c <= refused.collected_through));
+        let mut note = |sighting, shown| {
+            if shown {
+                verdict.sight(sighting);
+            }
+        };
+        note(Sighting::LongCycle, cycle.len() >= 2);
+        note(Sighting::PhantomCycle, needs(Kinds::but(Kinds::PHANTOM), 0));
+        note(Sighting::PredicateCycle, needs(Kinds::but(Kinds::PREDICATE), 0));
+        note(Sighting::ReadOnlyMember, as_reader && !wrote || needs(Kinds::ALL, readers));
+        note(Sighting::ErrMember, as_reader && wrote || needs(Kinds::ALL, errs));
+        note(Sighting::PrunedMember, needs(Kinds::ALL, old));
+    }
+
+    /// The cycle as a sentence.
+    fn tell(&self, tx: usize, cycle: &[usize]) -> String {
+        let name = |place: &usize| self.history.txs[self.graph.nodes()[*place].tx].name.to_string();
+        let first = self.history.txs[tx].name.to_string();
+        let middle = cycle.iter().map(name).collect::<Vec<_>>().join(" -> ");
+        format!("{first} was certified, though {first} -> {middle} -> {first}")
+    }
+}

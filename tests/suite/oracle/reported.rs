@@ -1,0 +1,72 @@
+//! Is the cycle that a refusal reports in the record, edge by edge?
+
+use super::graph::{Node, changes};
+use super::history::{Cycle, CycleEdge, CycleEdgeKind, Member};
+use super::judge::{Court, NOW};
+
+/// Checks the report of `refused`: it begins and ends there, each edge starts where the
+/// one before it ended, and each is real.
+pub fn check(court: &Court<'_>, refused: &Node<'_>, report: &Cycle) -> Result<(), String> {
+    let id = court.history().txs[refused.tx].id;
+    let (Some(first), Some(last)) = (report.edges.first(), report.edges.last()) else {
+        return Err("a cycle without edges was reported".to_owned());
+    };
+    if first.from.id != id || last.to.id != id {
+        return Err(format!("the reported cycle does not begin and end at it: {:?}", report.edges));
+    }
+    for pair in report.edges.windows(2) {
+        if pair[0].to != pair[1].from {
+            return Err(format!(
+                "the reported cycle is broken between {:?} and {:?}",
+                pair[0], pair[1]
+            ));
+        }
+        if pair[0].to.id == id {
+            return Err(format!("the reported cycle returns early: {:?}", report.edges));
+        }
+    }
+    report.edges.iter().try_for_each(|reported| {
+        let from = member(court, refused, &reported.from)?;
+        let to = member(court, refused, &reported.to)?;
+        if is_real(from, to, reported) {
+            Ok(())
+        } else {
+            Err(format!("there is no such edge: {reported:?}"))
+        }
+    })
+}
+
+/// The node that a report means, with the timestamps that it has.
+fn member<'a>(
+    court: &'a Court<'_>,
+    refused: &'a Node<'_>,
+    named: &Member,
+) -> Result<&'a Node<'a>, String> {
+    let txs = &court.history().txs;
+    let node = std::iter::once(refused)
+        .chain(court.graph().nodes())
+        .find(|node| txs[node.tx].id == named.id);
+    let node = node.ok_or_else(|| format!("no certified transaction is called {named:?}"))?;
+    let c = node.c.filter(|c| *c != NOW);
+    if (node.s, c) == (named.s, named.c) {
+        Ok(node)
+    } else {
+        Err(format!("{named:?} has the timestamps @{} and {c:?}", node.s))
+    }
+}
+
+/// Whether the edge is in the record. An rw edge may name a later overwriter than the
+/// first: it follows from the first one and the ww edges between them.
+fn is_real(from: &Node<'_>, to: &Node<'_>, edge: &CycleEdge) -> bool {
+    match (edge.kind, edge.key) {
+        (CycleEdgeKind::Start, None) => from.c.is_some_and(|c| c <= to.s),
+        (CycleEdgeKind::Ww, Some(key)) => {
+            let both = from.footprint.writes & to.footprint.writes;
+            both.contains(key) && from.c.is_some() && from.c < to.c
+        }
+        (CycleEdgeKind::Rw, Some(key)) => {
+            changes(from.footprint, to.footprint, key) && to.c.is_some_and(|c| c > from.s)
+        }
+        _ => false,
+    }
+}

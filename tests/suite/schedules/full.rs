@@ -1,0 +1,98 @@
+//! Millions of schedules, judged.
+//!
+//! `PRECEDENT_SIZE` is the size in percent (1 if not set: some seconds), `PRECEDENT_SEED`
+//! the seed of what is random. Both are printed.
+
+use super::campaign::{check, report, run};
+use super::exhaustive::Shape;
+use super::rng::Rng;
+use super::step::{Mode, Schedule};
+use super::tally::{Tally, scaled};
+use super::{random, rings, stories};
+
+/// How many random and directed schedules a full run judges.
+const RANDOM_AND_DIRECTED: u64 = 1_000_000;
+/// How many of these a full run judges with searches that may take hardly any step.
+const HURRIED: u64 = 100_000;
+
+fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+        Err(_) => default,
+    }
+}
+
+fn percent() -> f64 {
+    setting("PRECEDENT_SIZE", 1.0)
+}
+
+fn seed() -> u64 {
+    setting("PRECEDENT_SEED", 1)
+}
+
+fn conclude(title: &str, tally: &Tally, floors: &str) {
+    println!("\n{title} (PRECEDENT_SIZE={} PRECEDENT_SEED={})\n{tally}{floors}", percent(), seed());
+    assert!(tally.failures.is_empty(), "\n{}", report(tally));
+}
+
+/// Runs every schedule of every shape, or one casting of so many.
+fn small_schedules(sliding: bool) -> Tally {
+    let mut all = Tally::default();
+    let stride = (100.0 / percent()).round().max(1.0) as usize;
+    for shape in Shape::all() {
+        let first = seed() as usize % stride;
+        all.add(run(shape.castings().saturating_sub(first).div_ceil(stride), |job, tally| {
+            let mode = Mode { sliding, collecting: job % 2 == 0, hurried: false };
+            shape.schedules(first + job * stride, |schedule| {
+                check(shape.name, schedule, mode, tally);
+            });
+        }));
+    }
+    all
+}
+
+#[test]
+fn every_small_schedule_commits_what_it_can_when_snapshots_slide() {
+    conclude("every small schedule, snapshots slide", &small_schedules(true), "");
+}
+
+#[test]
+fn every_small_schedule_commits_what_it_can_when_snapshots_stay() {
+    conclude("every small schedule, snapshots stay", &small_schedules(false), "");
+}
+
+/// Runs so many schedules that are drawn at random or directed at cycles.
+fn drawn_schedules(count: u64, hurried: bool) -> Tally {
+    type Generator = fn(&mut Rng) -> Schedule;
+    const GENERATORS: [(&str, Generator); 6] = [
+        ("random", random::schedule),
+        ("sessions", random::sessions),
+        ("rings", rings::schedule),
+        ("rings", rings::schedule),
+        ("varied scripts", stories::schedule),
+        ("varied scripts", stories::schedule),
+    ];
+    run(scaled(count, percent()) as usize, |job, tally| {
+        let mut rng = Rng::stream(seed(), job as u64);
+        let (kind, generator) = rng.pick(&GENERATORS);
+        let schedule = generator(&mut rng);
+        let mode = Mode { sliding: rng.chance(60), collecting: rng.chance(50), hurried };
+        check(kind, &schedule, mode, tally);
+    })
+}
+
+#[test]
+fn random_and_directed_schedules_commit_what_they_can_and_nothing_more() {
+    let tally = drawn_schedules(RANDOM_AND_DIRECTED, false);
+    conclude("random and directed schedules", &tally, &tally.floors(percent()));
+    let missed = tally.missed_floors(percent());
+    assert!(missed.is_empty(), "too little was seen:\n{}", missed.join("\n"));
+}
+
+#[test]
+fn a_bound_on_the_search_costs_commits_and_nothing_else() {
+    let tally = drawn_schedules(HURRIED, true);
+    conclude("random and directed schedules, searches cut short", &tally, "");
+    let floor = scaled(HURRIED / 100, percent());
+    assert!(tally.conservative >= floor, "too few searches were cut short: {}", tally.conservative);
+}

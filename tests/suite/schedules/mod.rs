@@ -1,0 +1,36 @@
+//! Schedules: the steps of several transactions in one order, run on one thread.
+//!
+//! A [`Schedule`](step::Schedule) is data: it can be enumerated, drawn at random, shrunk,
+//! printed as a script and read back. The [`driver`] runs one on the engine, notes what the
+//! caller of the API saw, compares that with what the engine's recorder told, and hands
+//! the oracle the [`History`](crate::oracle::History).
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`step`], [`text`] | schedules, and how they are written |
+//! | [`driver`], [`acts`], [`slot`], [`listener`], [`translate`] | running one |
+//! | [`exhaustive`] | every schedule of a small shape |
+//! | [`random`], [`rings`], [`stories`] | schedules drawn at random, directed at cycles |
+//! | [`shrink`] | the smallest schedule that still fails |
+//! | [`campaign`], [`tally`] | running millions, counters and their floors |
+//! | [`full`] | the tests that do so; sized by `PRECEDENT_SIZE`, seeded by `PRECEDENT_SEED` |
+//! | [`scripts`], [`traps`] | scripts with their expected outcomes |
+
+mod acts;
+mod campaign;
+mod driver;
+mod exhaustive;
+mod full;
+mod listener;
+mod random;
+mod rings;
+mod rng;
+mod scripts;
+mod shrink;
+mod slot;
+mod step;
+mod stories;
+mod tally;
+mod text;
+mod translate;
+mod traps;

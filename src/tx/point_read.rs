@@ -63,9 +63,7 @@ where
             None => return None,
             // Ends: a slide takes the snapshot to the published timestamp, and each
             // further one is another transaction's commit.
-            Some(found) if found.newest > snapshot && core.slide() => {
-                table.refresh();
-            }
+            Some(found) if found.newest > snapshot && core.slide() => {}
             Some(found) => {
                 if let (Some(version), true) = (found.version, core.is_tracked()) {
                     table.reads.borrow_mut().hit(Hit::new(found.record.id(), version));

@@ -208,9 +208,6 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
             return;
         }
         self.slides = self.core.slides();
-        if !self.core.is_comparing() {
-            self.table.refresh();
-        }
         let _comparing = self.core.comparing();
         let (front, back, bounds) = (self.front, self.back, &*self.bounds);
         let before = |key: &K| match front {

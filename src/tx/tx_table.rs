@@ -102,6 +102,8 @@ pub(crate) trait AnyTxTable: Send {
     /// Whether everything observed so far is the same at `timestamp`, which is published.
     /// `entries` are the commits after the snapshot, up to it.
     fn unchanged(&self, entries: &[Entry], timestamp: u64) -> bool;
+    /// Takes the newest index, after a slide: the one at hand may lack what is visible now.
+    fn renew(&self);
     /// Whether a key that was both read and written has been overwritten after `snapshot`.
     fn is_doomed(&self, snapshot: u64) -> bool;
     fn has_writes(&self) -> bool;
@@ -137,6 +139,10 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
                         observed.changed_by(write.record.id(), write.record.key(), write.value())
                     })
                 }))
+    }
+
+    fn renew(&self) {
+        self.refresh();
     }
 
     fn is_doomed(&self, snapshot: u64) -> bool {

@@ -4,11 +4,20 @@
 //! |---|---|
 //! | `oracle` | the independent judge: does the dependency graph of a history bear it out? |
 //! | `schedules` | does every small schedule pass the judge, and every trap, and a million random ones? |
+//! | `scenarios` | does every classic history come out as it must? |
+//! | `corpus` | do PostgreSQL's isolation specs and Hermitage come out as an exact checker says? |
+//! | `errors` | does the database survive bad input and hostile user code? |
+//! | `threads_basic` | do the simplest promises hold on real threads? |
 //! | `lifetimes` | does what was handed out stay? |
 //!
 //! `PRECEDENT_SIZE` scales the long tests in percent of their full size; plain
 //! `cargo test` runs at 1, and the tests print the sizes that they used.
 
+mod corpus;
+mod errors;
 mod lifetimes;
 mod oracle;
+mod scenarios;
 mod schedules;
+mod support;
+mod threads_basic;

@@ -1,0 +1,115 @@
+//! Tables: the wrong types, and the wrong database.
+
+use std::ops::Bound;
+
+use precedent::{Database, Error, Table};
+
+use crate::errors::Fixture;
+use crate::support::{ignore, panic_message};
+
+#[test]
+fn a_table_opened_with_other_types_is_an_error_that_names_both() {
+    let fixture = Fixture::new();
+    let wrong = [
+        fixture.db.table::<String, i64>("numbers").err(),
+        fixture.db.table::<u64, String>("numbers").err(),
+        fixture.db.table::<String, String>("numbers").err(),
+    ];
+    for error in wrong {
+        let error = error.expect("other types");
+        let Error::TableTypes { table, created_as, asked_for } = &error else {
+            panic!("another error: {error:?}");
+        };
+        assert_eq!(table, "numbers");
+        assert!(created_as.contains("u64") && created_as.contains("i64"), "{error}");
+        assert!(asked_for.contains("String"), "{error}");
+        assert!(error.to_string().contains("numbers"), "{error}");
+        assert!(!error.is_conflict() && !error.is_retryable() && !error.is_limit());
+        assert!(error.conflict().is_none());
+    }
+    fixture.assert_works_and_rests(&[]);
+}
+
+#[test]
+fn a_table_opened_again_with_its_own_types_is_the_same_table() {
+    let fixture = Fixture::new();
+    let again: Table<u64, i64> = fixture.db.table("numbers").expect("its own types");
+    assert_eq!(again.name(), "numbers");
+    let clone = again.clone();
+    fixture.db.transact(|tx| Ok(tx.insert(&clone, 3, 30))).expect("alone");
+    fixture.assert_works_and_rests(&[(3, 30)]);
+}
+
+#[test]
+fn a_table_can_be_opened_while_transactions_are_open() {
+    let fixture = Fixture::new();
+    let tx = fixture.db.begin();
+    assert_eq!(tx.get(&fixture.table, &1), Some(&0));
+    let late: Table<&str, &str> = fixture.db.table("late").expect("a new table");
+    assert_eq!(tx.get(&late, &"key"), None);
+    tx.insert(&late, "key", "value");
+    tx.commit().expect("alone");
+    let seen = fixture.db.read(|tx| tx.get(&late, &"key").copied()).expect("certified");
+    assert_eq!(seen, Some("value"));
+    fixture.assert_works(&[]);
+}
+
+#[test]
+fn every_operation_on_a_table_of_another_database_panics_with_both_names() {
+    let fixture = Fixture::of(Database::builder().name("home").build());
+    let foreign = Fixture::of(Database::builder().name("abroad").build());
+    let other = &foreign.table;
+    let tx = fixture.db.begin();
+    tx.insert(&fixture.table, 1, 11);
+    let all = (Bound::Unbounded::<&u64>, Bound::Unbounded::<&u64>);
+    let attempts: Vec<(&str, Box<dyn Fn() + '_>)> = vec![
+        ("get", Box::new(|| ignore(tx.get(other, &1)))),
+        ("contains_key", Box::new(|| ignore(tx.contains_key(other, &1)))),
+        ("peek", Box::new(|| ignore(tx.peek(other, &1)))),
+        ("first_key_value", Box::new(|| ignore(tx.first_key_value(other)))),
+        ("last_key_value", Box::new(|| ignore(tx.last_key_value(other)))),
+        ("range", Box::new(|| ignore(tx.range(other, ..).next()))),
+        ("range_where", Box::new(|| ignore(tx.range_where(other, .., |_, _| true).next()))),
+        ("keys", Box::new(|| ignore(tx.keys(other, 1..).next()))),
+        ("values", Box::new(|| ignore(tx.values(other, all).next()))),
+        ("count", Box::new(|| ignore(tx.count(other, ..)))),
+        ("is_empty", Box::new(|| ignore(tx.is_empty(other, ..)))),
+        ("insert", Box::new(|| tx.insert(other, 1, 1))),
+        ("remove", Box::new(|| tx.remove(other, &1))),
+        ("replace", Box::new(|| ignore(tx.replace(other, 1, 1)))),
+        ("take", Box::new(|| ignore(tx.take(other, &1)))),
+        ("insert_if_absent", Box::new(|| ignore(tx.insert_if_absent(other, 1, 1)))),
+        ("update", Box::new(|| ignore(tx.update(other, &1, |value| *value)))),
+        ("get_or_insert_with", Box::new(|| ignore(tx.get_or_insert_with(other, 1, || 1)))),
+    ];
+    for (name, attempt) in attempts {
+        let message = panic_message(attempt);
+        assert!(message.contains("home") && message.contains("abroad"), "{name}: {message}");
+    }
+    // The transaction is as it was.
+    assert_eq!(tx.get(&fixture.table, &1), Some(&11));
+    tx.commit().expect("alone");
+    fixture.assert_works_and_rests(&[(1, 11)]);
+    foreign.assert_works_and_rests(&[]);
+}
+
+#[test]
+fn a_reader_refuses_a_table_of_another_database_too() {
+    let fixture = Fixture::of(Database::builder().name("home").build());
+    let foreign = Fixture::of(Database::builder().name("abroad").build());
+    let message = panic_message(|| fixture.db.read(|tx| tx.get(&foreign.table, &1).copied()));
+    assert!(message.contains("home") && message.contains("abroad"), "{message}");
+    fixture.assert_works_and_rests(&[]);
+}
+
+#[test]
+fn a_table_outlives_the_last_handle_of_its_database() {
+    let fixture = Fixture::new();
+    let tx = fixture.db.begin_owned();
+    let Fixture { db, table } = fixture;
+    drop(db);
+    assert_eq!(tx.get(&table, &1), Some(&0));
+    tx.insert(&table, 1, 1);
+    tx.commit().expect("alone");
+    assert_eq!(table.name(), "numbers");
+}

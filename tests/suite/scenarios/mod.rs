@@ -1,0 +1,26 @@
+//! The classic histories: what must abort, what must not, real time, memory, and the
+//! edges of the API.
+//!
+//! What fits one thread is a text script in `tests/histories` (see [`script`] for the
+//! language) and a named test in [`histories`]. What needs threads, panics, sizes or
+//! generators is a test in Rust.
+//!
+//! Left out until the feature that they need exists: the rolled-back savepoint, a
+//! savepoint around a deletion, nested savepoints (savepoints); the naive rule for safe
+//! snapshots and a dump beside writers (`safe_snapshot`); gates, joined and nested aged
+//! transactions (ageing); rings and predicates below the fold point (folding). A reader
+//! that registers while a committer prunes is a model-checked test of its own, and an
+//! iterator alive over a commit is a compile-fail doctest.
+
+mod edges;
+mod histories;
+mod interleave;
+mod memory;
+mod model;
+mod must_abort;
+mod must_commit;
+mod parse;
+mod real_time;
+mod rings;
+mod run;
+mod script;

@@ -1,4 +1,4 @@
-//! `precedent`: an embedded, in-memory, transactional key-value engine.
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 #![deny(missing_docs)]
 
@@ -25,3 +25,25 @@ pub use tx::{
     Commit, Isolation, Key, Keys, Range, ReadOnly, ReadTransaction, ReadWrite, Table, Transaction,
     Value, Values,
 };
+
+/// The rest of the documentation, whose examples run as doctests.
+#[cfg(doctest)]
+mod book {
+    #![allow(missing_docs)]
+    macro_rules! chapters {
+        ($($name:ident: $file:literal,)*) => {
+            $(#[doc = include_str!(concat!("../", $file))] mod $name {})*
+        };
+    }
+    chapters! {
+        architecture: "ARCHITECTURE.md",
+        contributing: "CONTRIBUTING.md",
+        snapshots: "docs/01-snapshots-and-versions.md",
+        footprints: "docs/02-footprints-and-phantoms.md",
+        certification: "docs/03-certification.md",
+        sliding: "docs/04-sliding.md",
+        differences: "docs/05-what-we-do-differently.md",
+        orderings: "docs/orderings.md",
+        proof: "docs/proof.md",
+    }
+}

@@ -153,6 +153,14 @@ mod imp {
     }
 }
 
+/// A number that no other caller in the process gets.
+pub(crate) fn next_number() -> u64 {
+    // Of std even in models: a static outlives them.
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    // Relaxed: only the number counts, nothing is ordered by it.
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
 pub(crate) use imp::*;
 /// Write-once cells need no model: what they hold never changes once it can be seen.
 pub(crate) use std::sync::OnceLock;

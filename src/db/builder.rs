@@ -17,6 +17,17 @@ pub struct Builder {
     config: Config,
 }
 
+impl Database {
+    /// For settings other than the default ones.
+    ///
+    /// ```
+    /// let db = precedent::Database::builder().name("sessions").build();
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
 impl Builder {
     /// The name that messages use. By default the database's number in the process.
     ///

@@ -6,11 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::bugs::Bugs;
-use crate::db::builder::Builder;
 use crate::db::stats::{Census, Stats};
 use crate::error::Error;
 use crate::store::index::Index;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, next_number};
 use crate::timestamp::Timestamp;
 use crate::tx::EngineRef;
 use crate::tx::{Config, Engine, Key, ReadTransaction, Table, TableInner, Transaction, Value};
@@ -46,14 +45,6 @@ struct AnyTable {
     types: &'static str,
 }
 
-/// A number that no other database or table of the process has.
-fn next_number() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    // Of std even in models: a static outlives them.
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
 impl Database {
     /// An empty database with default settings: serializable.
     ///
@@ -62,16 +53,7 @@ impl Database {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self::builder().build()
-    }
-
-    /// For settings other than the default ones.
-    ///
-    /// ```
-    /// let db = precedent::Database::builder().name("sessions").build();
-    /// ```
-    pub fn builder() -> Builder {
-        Builder::default()
+        Self::with(None, Config::default(), Bugs::NONE)
     }
 
     pub(crate) fn with(name: Option<String>, config: Config, bugs: Bugs) -> Self {

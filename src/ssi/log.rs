@@ -150,7 +150,9 @@ impl CommitLog {
         if !self.bugs.has(Bug::NoSecondLook) && !state.answers(&stance, &body.footprint) {
             return Err(Moved);
         }
+        assert!(state.base() <= body.snapshot, "I3: the log forgot commits that T must look at");
         let commit = state.last + 1;
+        debug_assert!(commit > body.snapshot, "I1: a snapshot sees its own commit");
         let overwriter = match stance {
             Stance::Edged(_, overwriter) => Some(overwriter),
             Stance::Blind | Stance::Clear(_) | Stance::Exactly(_) => None,

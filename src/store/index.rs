@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::store::record::Record;
 use crate::store::tree::Tree;
-use crate::sync::{AtomicU64, RwLock};
+use crate::sync::{AtomicU64, Ordering as Memory, RwLock};
 
 /// A frozen index.
 pub(crate) type Root<K, V> = Tree<Slot<K, V>>;
@@ -61,7 +61,7 @@ impl<K: Ord + Clone, V> Index<K, V> {
 
     /// Changes whenever the root does.
     pub(crate) fn changes(&self) -> u64 {
-        self.changes.load(std::sync::atomic::Ordering::Acquire)
+        self.changes.load(Memory::Acquire)
     }
 
     /// A leased record for each key: found, or created. O(log n) a key; all new keys of
@@ -137,7 +137,7 @@ impl<K: Ord + Clone, V> Index<K, V> {
             return false;
         }
         let old = std::mem::replace(&mut *root, after);
-        self.changes.fetch_add(1, std::sync::atomic::Ordering::Release);
+        self.changes.fetch_add(1, Memory::Release);
         drop(root);
         drop(old);
         true

@@ -76,6 +76,7 @@ impl<K, V> Record<K, V> {
     /// Ends a lease with a version.
     pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) {
         let mut state = self.state.lock();
+        assert!(!state.sealed, "I5: a commit installs into a record that left the index");
         self.chain.install(version, commit);
         state.leases -= 1;
     }

@@ -202,7 +202,7 @@ impl<'db> Core<'db> {
             self.engine.registry.slide(&self.ticket, self.role, to);
             self.snapshot.set(to);
             self.slides.set(self.slides.get() + 1);
-            // Every table: a key's record may be another one by now.
+            // I7, every table: a key's record may be another one by now.
             self.tables.iter().for_each(|table| table.renew());
             self.hook().slide(to);
         }

@@ -1,6 +1,8 @@
 //! What a running transaction remembers by address, because its snapshot keeps it alive.
 #![allow(unsafe_code)]
 
+use std::sync::Arc;
+
 use crate::store::Quiet;
 use crate::store::record::RecordId;
 use crate::store::version::Version;
@@ -27,6 +29,9 @@ impl<V> Hit<V> {
         unsafe { &*self.version }.end() > timestamp
     }
 }
+
+/// A key that a footprint keeps; its `Drop` may run on any thread.
+pub(crate) type Kept<K> = Arc<Quiet<K>>;
 
 /// How far a range was observed from one of its ends.
 pub(crate) enum Reach<K> {

@@ -9,11 +9,8 @@ use crate::store::Quiet;
 use crate::store::record::RecordId;
 use crate::store::tree::Tree;
 use crate::sync::{AtomicU64, Ordering};
-use crate::tx::live::{Hit, Reach};
+use crate::tx::live::{Hit, Kept, Reach};
 use crate::tx::write_set::OwnWrite;
-
-/// A key that a footprint keeps; its `Drop` may run on any thread.
-pub(crate) type Kept<K> = Arc<Quiet<K>>;
 
 /// Two bounds as the user gave them.
 pub(crate) struct Bounds<K> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::store::tree::Tree;
 use crate::store::version::{self, Version};
-use crate::tx::read_set::Kept;
+use crate::tx::live::Kept;
 
 /// The newest own write of a key.
 pub(crate) struct OwnWrite<K, V> {

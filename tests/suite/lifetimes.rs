@@ -78,7 +78,7 @@ fn values_of_the_same_transaction_are_written_while_they_are_held() -> Result<()
     Ok(())
 }
 
-/// The record of a removed key leaves the index, so a later insertion makes another one;
+/// I7. The record of a removed key leaves the index, so a later insertion makes another one;
 /// a transaction that has the old index at hand must not look there after a slide.
 #[test]
 fn a_slide_in_one_table_shows_what_was_inserted_anew_in_another() -> Result<(), Error> {

@@ -121,6 +121,7 @@ fn a_comparator_that_panics_in_a_call_loses_nothing() {
     crate::support::assert_at_rest(&strange.fixture.db, 60);
 }
 
+/// I6.
 #[test]
 fn a_comparator_that_panics_in_a_commit_leaves_no_gap() {
     let strange = Strange::new();

@@ -143,6 +143,27 @@ fn a_key_removed_collected_and_inserted_again_is_there() {
     });
 }
 
+/// The record that is looked at leaves the index meanwhile; its tombstone must stay.
+#[test]
+fn a_removed_key_can_be_looked_at_while_it_is_collected() {
+    explore(|| {
+        let (db, t) = accounts(Bugs::NONE, true);
+        let tx = db.begin();
+        tx.remove(&t, &'x');
+        tx.commit().unwrap();
+        let tx = db.begin_owned();
+        let collector = {
+            let db = db.clone();
+            thread::spawn(move || db.collect())
+        };
+        assert_eq!(tx.peek(&t, &'x'), None, "I4: a tombstone was freed in use");
+        collector.join().unwrap();
+        drop(tx);
+        db.collect();
+        assert_eq!((db.stats().keys, db.stats().versions), (1, 1));
+    });
+}
+
 #[test]
 fn under_snapshot_isolation_the_first_committer_wins() {
     explore(|| {

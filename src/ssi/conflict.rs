@@ -163,6 +163,14 @@ impl Conflict {
         self.reason
     }
 
+    /// The newest commit timestamp in the cycle.
+    pub(crate) fn newest_commit(&self) -> Option<u64> {
+        let commits = self.cycle.iter().flat_map(|edge| {
+            [edge.from.commit_timestamp, edge.to.commit_timestamp].into_iter().flatten()
+        });
+        commits.max().map(u64::from)
+    }
+
     /// The edges, each starting where the one before it ended; the first one leaves the
     /// aborted transaction and the last one returns to it.
     #[must_use]

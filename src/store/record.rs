@@ -34,6 +34,8 @@ struct State {
     leases: u32,
     /// Out of the index, or on its way out: find or create another.
     sealed: bool,
+    /// The newest horizon that a collection has come by with; no snapshot lies below it.
+    horizon: u64,
 }
 
 impl<K, V> Record<K, V> {
@@ -42,7 +44,7 @@ impl<K, V> Record<K, V> {
         Arc::new(Self {
             key: Quiet::new(key),
             chain: Chain::new(),
-            state: Mutex::new(State { leases: 1, sealed: false }),
+            state: Mutex::new(State { leases: 1, sealed: false, horizon: 0 }),
         })
     }
 
@@ -65,11 +67,12 @@ impl<K, V> Record<K, V> {
         !state.sealed
     }
 
-    /// Ends a lease without a version; true if the record is of no use to anybody now.
+    /// Ends a lease without a version; true if the record is of no use to anybody now: it
+    /// has no version, or a tombstone that a collection left because of the lease.
     pub(crate) fn release(&self) -> bool {
         let mut state = self.state.lock();
         state.leases -= 1;
-        state.sealed = state.leases == 0 && self.chain.newest_begin() == 0;
+        state.sealed = state.leases == 0 && self.chain.is_dead(state.horizon);
         state.sealed
     }
 
@@ -86,15 +89,10 @@ impl<K, V> Record<K, V> {
     pub(crate) fn collect(&self, horizon: u64) -> (Severed<V>, bool) {
         let mut state = self.state.lock();
         let severed = self.chain.sever(horizon);
+        state.horizon = state.horizon.max(horizon);
         let dead = !state.sealed && state.leases == 0 && self.chain.is_dead(horizon);
         state.sealed |= dead;
         (severed, dead)
-    }
-
-    /// Takes the tombstone of a sealed record that has left the index.
-    pub(crate) fn clear(&self) -> Severed<V> {
-        let _state = self.state.lock();
-        self.chain.sever_all()
     }
 
     /// How many versions there are.

@@ -119,8 +119,9 @@ impl<V> Chain<V> {
 
     /// The newest version, if there is any.
     fn newest(&self) -> Option<&Version<V>> {
-        // SAFETY: the newest version of a chain is freed only by `sever_all`, whose
-        // caller vouches that nobody can walk the chain then.
+        // SAFETY: the newest version of a chain is freed only with the chain itself. One
+        // that is no longer the newest is freed by `sever`: not while a caller can see it
+        // (I4), and not under the latch.
         // Acquire: pairs with the Release store that linked the version.
         unsafe { self.head.load(Ordering::Acquire).as_ref() }
     }
@@ -186,12 +187,6 @@ impl<V> Chain<V> {
         Severed(ptr::null_mut())
     }
 
-    /// Takes every version. The caller holds the record's latch, and no registered
-    /// snapshot can see a value here.
-    pub(crate) fn sever_all(&self) -> Severed<V> {
-        Severed(self.head.swap(ptr::null_mut(), Ordering::AcqRel))
-    }
-
     /// Whether the one version that is left is a tombstone at or below `horizon`.
     pub(crate) fn is_dead(&self, horizon: u64) -> bool {
         self.newest().is_none_or(|newest| {
@@ -217,7 +212,8 @@ impl<V> Chain<V> {
 impl<V> Drop for Chain<V> {
     fn drop(&mut self) {
         if !model_failed() {
-            drop(self.sever_all());
+            // AcqRel: nobody else has the chain any more; loom has no cheaper way to ask.
+            drop(Severed(self.head.swap(ptr::null_mut(), Ordering::AcqRel)));
         }
     }
 }

@@ -98,7 +98,12 @@ impl Core<'_> {
         }
     }
 
+    /// Before the caller hears of it, everything in the cycle is published, so that an
+    /// immediate retry sees it and cannot meet the same conflict.
     fn aborted(&self, conflict: Conflict) -> Result<Commit, Error> {
+        if let Some(newest) = conflict.newest_commit() {
+            self.engine.publisher.wait_for(&self.engine.registry, newest);
+        }
         self.end(&Ending::Aborted(&conflict));
         Err(Error::Conflict(Box::new(conflict)))
     }

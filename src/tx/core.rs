@@ -44,6 +44,9 @@ pub(crate) struct Core<'db> {
     slides: Cell<u32>,
     /// Something observed has changed, so that the snapshot can never slide again.
     stuck: Cell<bool>,
+    /// User code that runs for a comparison has read something that a newer commit wrote.
+    /// If that happens while a slide is checked, the check has missed it.
+    disturbed: Cell<bool>,
     /// Comparators that are running: meanwhile nothing may be written and nothing slides.
     comparing: Cell<u32>,
     scans: Cell<u32>,
@@ -88,6 +91,7 @@ impl<'db> Core<'db> {
             tracked: serializable && !safe,
             slides: Cell::new(0),
             stuck: Cell::new(false),
+            disturbed: Cell::new(false),
             comparing: Cell::new(0),
             scans: Cell::new(0),
             own_values: Cell::new(0),
@@ -190,20 +194,31 @@ impl<'db> Core<'db> {
     /// the same there; true if it moved. Once something has changed it never will again.
     pub(crate) fn slide(&self) -> bool {
         let may_slide = self.engine.config.sliding && self.tracked && !self.stuck.get();
-        if !may_slide || self.is_comparing() {
+        if !may_slide {
+            return false;
+        }
+        if self.is_comparing() {
+            self.disturbed.set(true);
             return false;
         }
         let to = self.engine.registry.published();
         if to <= self.snapshot() {
             return false;
         }
-        let unchanged = self.unchanged_at(to);
+        // I7: a key may have left an older index and come back as another record, visible at
+        // the new timestamp. Before the check, since the old index may drop values.
+        let slides = self.slides();
+        self.tables.iter().for_each(|table| table.renew());
+        if self.slides() != slides {
+            // Such a drop has read in this transaction, and that slid.
+            return true;
+        }
+        self.disturbed.set(false);
+        let unchanged = self.unchanged_at(to) && !self.disturbed.get();
         if unchanged {
             self.engine.registry.slide(&self.ticket, self.role, to);
             self.snapshot.set(to);
             self.slides.set(self.slides.get() + 1);
-            // I7, every table: a key's record may be another one by now.
-            self.tables.iter().for_each(|table| table.renew());
             self.hook().slide(to);
         }
         self.stuck.set(!unchanged);

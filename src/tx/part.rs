@@ -170,8 +170,9 @@ impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
             let (severed, dead) = record.collect(horizon);
             drop(severed);
             if dead {
+                // The tombstone goes with the record: whoever holds an older index may
+                // still be looking at it.
                 self.table.index.remove(record);
-                drop(record.clear());
             }
         }
         None

@@ -88,7 +88,10 @@ where
             absences.find(|absent| (***absent).borrow().cmp(key))
         };
         let Err(path) = found else { return };
-        let kept = Arc::new(key.to_owned().into());
+        let kept = {
+            let _comparing = core.comparing();
+            Arc::new(key.to_owned().into())
+        };
         let known = &mut table.reads.borrow_mut().observed.absences;
         // A comparator may have read something absent in between: look again.
         if known.same(&absences) {

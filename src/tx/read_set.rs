@@ -38,7 +38,8 @@ pub(crate) fn below<K: Ord, H: std::ops::Deref<Target = K>>(upper: &Bound<H>, ke
 
 /// A user's filter over rows, with the counter of those that panicked.
 pub(crate) struct Predicate<K, V> {
-    matches: Box<Test<K, V>>,
+    /// Its captures may be dropped by whoever forgets the commit.
+    matches: Quiet<Box<Test<K, V>>>,
     panicked: Arc<AtomicU64>,
 }
 
@@ -49,7 +50,7 @@ impl<K, V> Predicate<K, V> {
         matches: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
         panicked: &Arc<AtomicU64>,
     ) -> Self {
-        Self { matches: Box::new(matches), panicked: Arc::clone(panicked) }
+        Self { matches: Quiet::new(Box::new(matches)), panicked: Arc::clone(panicked) }
     }
 
     /// For the transaction's own reading: a panic is the user's to see.

@@ -1,0 +1,277 @@
+//! Histories that once came out wrong, found while the proof was written.
+#![allow(clippy::unit_arg, reason = "a closure that only writes returns Ok(())")]
+
+use std::cell::Cell;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering as Memory};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use precedent::{Database, Error, Table, Transaction};
+
+type Numbers = Table<u8, u32>;
+
+/// The removed key leaves the index that `tx` holds and comes back as another record; then
+/// a slide by way of another table takes the snapshot past its insertion.
+#[test]
+fn a_slide_takes_every_table_along() -> Result<(), Error> {
+    let db = Database::new();
+    let (a, b): (Numbers, Numbers) = (db.table("a")?, db.table("b")?);
+    let both = |value| {
+        db.transact(|tx| {
+            tx.insert(&a, 1, value);
+            tx.insert(&b, 1, value);
+            Ok(())
+        })
+    };
+    both(10)?;
+    db.transact(|tx| {
+        tx.remove(&b, &1);
+        Ok(())
+    })?;
+    let tx = db.begin();
+    assert_eq!(tx.get(&b, &200), None);
+    db.collect();
+    both(20)?;
+    let seen = (tx.get(&a, &1), tx.get(&b, &1), tx.peek(&b, &1));
+    assert_eq!(seen, (Some(&20), Some(&20), Some(&20)), "I7: half a commit was seen");
+    tx.commit().map(drop)
+}
+
+#[test]
+fn a_peek_sees_what_the_slid_snapshot_sees() -> Result<(), Error> {
+    let db = Database::new();
+    let (a, b): (Numbers, Numbers) = (db.table("a")?, db.table("b")?);
+    let tx = db.begin();
+    assert_eq!(tx.peek(&b, &1), None);
+    db.transact(|other| {
+        other.insert(&a, 1, 20);
+        other.insert(&b, 1, 20);
+        Ok(())
+    })?;
+    assert_eq!((tx.get(&a, &1), tx.peek(&b, &1)), (Some(&20), Some(&20)), "I7");
+    Ok(())
+}
+
+thread_local! {
+    static READ_BY_PREDICATE: Cell<Option<Rc<Transaction<'static>>>> = const { Cell::new(None) };
+}
+
+/// The predicate runs while a slide is checked, and reads what was overwritten.
+#[test]
+fn reads_of_a_predicate_hold_a_slide_back() -> Result<(), Error> {
+    let db = Database::new();
+    let [b, a, c]: [Numbers; 3] = [db.table("b")?, db.table("a")?, db.table("c")?];
+    let write = |value| {
+        db.transact(|tx| {
+            [&b, &c].into_iter().for_each(|table| tx.insert(table, 1, value));
+            tx.insert(&a, 1, 0);
+            Ok(())
+        })
+    };
+    write(10)?;
+    let tx = Rc::new(db.begin_owned());
+    assert_eq!(tx.get(&b, &9), None); // so that b is checked first
+    let table = b.clone();
+    let nosy = move |_: &u8, _: &u32| {
+        READ_BY_PREDICATE.take().is_some_and(|tx| tx.get(&table, &1) != Some(&10))
+    };
+    assert_eq!(tx.range_where(&a, .., nosy).count(), 0);
+    write(20)?;
+    READ_BY_PREDICATE.set(Some(Rc::clone(&tx)));
+    assert_eq!(tx.get(&c, &1), Some(&10));
+    Ok(())
+}
+
+struct Loud;
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        panic!("captures that panic when they are dropped");
+    }
+}
+
+#[test]
+fn a_predicate_whose_captures_panic_in_drop_harms_nobody() -> Result<(), Error> {
+    let db = Database::new();
+    let t: Numbers = db.table("t")?;
+    let keeps_the_log = db.begin();
+    let tx = db.begin();
+    let loud = Loud;
+    let predicate = move |_: &u8, _: &u32| std::mem::size_of_val(&loud) > 0;
+    assert_eq!(tx.range_where(&t, .., predicate).count(), 0);
+    tx.insert(&t, 1, 1);
+    tx.commit()?;
+    drop(keeps_the_log);
+    let innocent = || (0..20).try_for_each(|n| db.transact(|tx| Ok(tx.insert(&t, 2, n))));
+    assert!(catch_unwind(AssertUnwindSafe(innocent)).is_ok());
+    Ok(())
+}
+
+thread_local! {
+    static IN_CLONE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Hooked(u8);
+
+impl Clone for Hooked {
+    fn clone(&self) -> Self {
+        if let Some(hook) = IN_CLONE.take() {
+            hook();
+        }
+        Self(self.0)
+    }
+}
+
+/// The collection comes by while a commit that fails in the end has leased the record.
+#[test]
+fn a_tombstone_that_was_leased_when_it_could_go_goes_with_the_lease() -> Result<(), Error> {
+    let db = Database::builder().sliding(false).build();
+    let t: Numbers = db.table("t")?;
+    let hooked: Table<Hooked, ()> = db.table("hooked")?;
+    db.transact(|tx| Ok((1..=2).for_each(|key| tx.insert(&t, key, 0))))?;
+    let pin = db.begin();
+    db.transact(|tx| {
+        tx.remove(&t, &1);
+        Ok(())
+    })?;
+    drop(pin);
+    let tx = db.begin();
+    assert_eq!(tx.get(&t, &2), Some(&0));
+    (1..=2).for_each(|key| tx.insert(&t, key, 1));
+    tx.insert(&hooked, Hooked(0), ());
+    let (other, table) = (db.clone(), t.clone());
+    IN_CLONE.set(Some(Box::new(move || {
+        other.transact(|tx| Ok(tx.insert(&table, 2, 2))).expect("alone");
+        other.collect();
+    })));
+    assert!(tx.commit().is_err());
+    db.collect();
+    assert_eq!((db.stats().keys, db.stats().versions), (1, 1), "I5: a dead record stays");
+    Ok(())
+}
+
+#[test]
+fn a_retry_at_once_never_meets_the_same_conflict() -> Result<(), Error> {
+    let db = Database::new();
+    let t: Numbers = db.table("t")?;
+    let again = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut met = BTreeSet::new();
+                for _ in 0..20_000 {
+                    let tx = db.begin();
+                    let n = tx.get(&t, &1).copied().unwrap_or(0);
+                    tx.insert(&t, 1, n.wrapping_add(1));
+                    if let Err(error) = tx.commit() {
+                        let conflict = error.conflict().expect("a conflict");
+                        let winner = conflict.cycle()[0].to().commit_timestamp();
+                        again.fetch_add(u64::from(!met.insert(winner)), Memory::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(again.into_inner(), 0);
+    Ok(())
+}
+
+thread_local! {
+    /// The database and table that busy user code of this thread commits to.
+    static ELSEWHERE: Cell<Option<(Database, Table<u8, u64>)>> = const { Cell::new(None) };
+}
+
+/// Commits in another table. Takes the way out of the cell, so that it does not recurse.
+fn commit_elsewhere() {
+    if let Ok(Some((db, t))) = ELSEWHERE.try_with(Cell::take) {
+        db.transact(|tx| Ok(tx.insert(&t, 0, 0))).expect("blind writes never fail");
+        ELSEWHERE.set(Some((db, t)));
+    }
+}
+
+/// A key and a value whose every operation commits something.
+#[derive(Debug)]
+struct Busy(u8);
+
+impl Clone for Busy {
+    fn clone(&self) -> Self {
+        commit_elsewhere();
+        Self(self.0)
+    }
+}
+
+impl PartialEq for Busy {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Busy {}
+
+impl PartialOrd for Busy {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Busy {
+    fn cmp(&self, other: &Self) -> Ordering {
+        commit_elsewhere();
+        self.0.cmp(&other.0)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        commit_elsewhere();
+    }
+}
+
+fn busy_work(db: &Database, t: &Table<Busy, Busy>) {
+    for n in 0..60_u8 {
+        let all = |_: &Busy, value: &Busy| {
+            commit_elsewhere();
+            value.0.is_multiple_of(2)
+        };
+        let outcome = db.transact(|tx| {
+            let found = tx.range_where(t, .., all).count();
+            tx.get(t, &Busy(n % 5));
+            tx.insert(t, Busy(n % 7), Busy(found as u8));
+            tx.remove(t, &Busy(n % 3));
+            Ok(())
+        });
+        outcome.expect("ten thousand attempts are enough");
+        if n.is_multiple_of(8) {
+            db.collect();
+        }
+    }
+}
+
+/// I6: a commit that user code makes between c and publication would wait for that very
+/// publication, and never end.
+#[test]
+fn user_code_never_runs_between_a_timestamp_and_its_publication() -> Result<(), Error> {
+    let db = Database::new();
+    let t: Table<Busy, Busy> = db.table("busy")?;
+    let elsewhere: Table<u8, u64> = db.table("elsewhere")?;
+    let (ended, wait) = mpsc::channel();
+    for _ in 0..2 {
+        let (db, t, elsewhere, ended) = (db.clone(), t.clone(), elsewhere.clone(), ended.clone());
+        std::thread::spawn(move || {
+            ELSEWHERE.set(Some((db.clone(), elsewhere)));
+            busy_work(&db, &t);
+            ELSEWHERE.take();
+            let _ = ended.send(());
+        });
+    }
+    for _ in 0..2 {
+        let end = wait.recv_timeout(Duration::from_secs(60));
+        assert!(end.is_ok(), "I6: user code waits for the commit that it runs in");
+    }
+    Ok(())
+}

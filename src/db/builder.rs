@@ -76,8 +76,10 @@ impl Builder {
     }
 
     /// How many values (removals included) one transaction may write. By default 2^24.
-    /// Beyond it the transaction is doomed and its commit fails with
-    /// [`Error::LimitExceeded`](crate::Error::LimitExceeded).
+    /// Beyond it the transaction [is doomed](crate::Transaction::is_doomed): what it writes
+    /// is not kept, so that it does not see it either, and its end fails with
+    /// [`Error::LimitExceeded`](crate::Error::LimitExceeded). A loop that waits for its own
+    /// writes must ask.
     ///
     /// ```
     /// # use precedent::{Database, Table};

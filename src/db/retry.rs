@@ -156,7 +156,12 @@ impl Database {
                 (Ok(commit), Ok(Ok(result))) => return Ok((result, commit)),
                 (Ok(_), Ok(Err(error))) => return Err(error),
                 (Ok(_), Err(panic)) => resume_unwind(panic),
-                (Err(error), _) => self.next_attempt(&mut attempt, error)?,
+                (Err(error), result) => match (self.next_attempt(&mut attempt, error), result) {
+                    (Ok(()), _) => {}
+                    // No further run will tell of the panic.
+                    (Err(_), Err(panic)) => resume_unwind(panic),
+                    (Err(error), Ok(_)) => return Err(error.into()),
+                },
             }
         }
     }

@@ -165,6 +165,31 @@ fn a_removed_key_can_be_looked_at_while_it_is_collected() {
 }
 
 #[test]
+fn a_retry_does_not_meet_the_same_conflict() {
+    explore(|| {
+        let (db, t) = accounts(Bugs::NONE, true);
+        let first = db.begin_owned();
+        let seen = first.get(&t, &'x').copied().unwrap_or(0);
+        let other = {
+            let (db, t) = (db.clone(), t.clone());
+            thread::spawn(move || {
+                let tx = db.begin();
+                tx.insert(&t, 'x', 5);
+                tx.commit().unwrap();
+            })
+        };
+        first.insert(&t, 'x', seen + 1);
+        if first.commit().is_err() {
+            let retry = db.begin();
+            let seen = retry.get(&t, &'x').copied().unwrap_or(0);
+            retry.insert(&t, 'x', seen + 1);
+            assert!(retry.commit().is_ok(), "the same conflict twice");
+        }
+        other.join().unwrap();
+    });
+}
+
+#[test]
 fn under_snapshot_isolation_the_first_committer_wins() {
     explore(|| {
         let config = Config { isolation: Isolation::Snapshot, ..Config::default() };

@@ -206,14 +206,18 @@ impl CommitLog {
     /// Drops what no transaction at or above the low-water mark can need. Returns what
     /// was dropped, for the caller to destroy outside every lock.
     pub(crate) fn forget(&self, low_water: u64) -> Forgotten {
-        match self.state.try_lock() {
-            Some(mut state) => {
-                let forgotten = state.forget(low_water);
-                self.note_lengths(&state);
-                forgotten
-            }
-            None => Forgotten::default(),
-        }
+        self.forget_in(&mut self.state.lock(), low_water)
+    }
+
+    /// As `forget`, if nobody has the lock.
+    pub(crate) fn try_forget(&self, low_water: u64) -> Option<Forgotten> {
+        Some(self.forget_in(&mut *self.state.try_lock()?, low_water))
+    }
+
+    fn forget_in(&self, state: &mut State, low_water: u64) -> Forgotten {
+        let forgotten = state.forget(low_water);
+        self.note_lengths(state);
+        forgotten
     }
 
     /// Retained entries; a hint.
@@ -242,7 +246,6 @@ impl CommitLog {
 }
 
 /// What [`CommitLog::forget`] took out.
-#[derive(Default)]
 pub(crate) struct Forgotten {
     entries: Vec<Entry>,
     readers: Vec<Arc<Body>>,
@@ -329,6 +332,11 @@ impl State {
             readers.extend(self.readers.pop_front());
         }
         self.danger.forget(low_water);
+        // After one long transaction a long log is not needed again.
+        if self.entries.len() < self.entries.capacity() / 4 {
+            self.entries.shrink_to(self.entries.capacity() / 2);
+            self.oldest.shrink_to(self.entries.capacity() / 2);
+        }
         Forgotten { entries, readers }
     }
 }

@@ -6,11 +6,15 @@
 //! So no user code (`cmp`, `clone`, `drop`) ever runs under the latch.
 
 use std::cmp::Ordering;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::store::record::Record;
 use crate::store::tree::Tree;
 use crate::sync::{AtomicU64, Ordering as Memory, RwLock};
+
+/// New keys that enter the index in one step, at most.
+const BATCH: usize = 32;
 
 /// A frozen index.
 pub(crate) type Root<K, V> = Tree<Slot<K, V>>;
@@ -64,27 +68,36 @@ impl<K: Ord + Clone, V> Index<K, V> {
         self.changes.load(Memory::Acquire)
     }
 
-    /// A leased record for each key: found, or created. O(log n) a key; all new keys of
-    /// a commit enter in one step.
-    pub(crate) fn find_or_create<'k>(
-        &self,
-        keys: impl Iterator<Item = &'k K> + Clone,
-    ) -> Vec<Arc<Record<K, V>>>
-    where
-        K: 'k,
-    {
-        loop {
-            let before = self.root();
-            let mut leases = Leases { records: Vec::new() };
-            let mut after = None;
-            for key in keys.clone() {
-                leases.records.push(Self::find_or_create_in(&before, &mut after, key));
-            }
-            let done = after.is_none_or(|after| self.replace(&before, after));
-            if done {
-                return std::mem::take(&mut leases.records);
+    /// A leased record for each key: found, or created. O(log n) a key.
+    ///
+    /// New keys enter in batches, which is as good as all at once, since a record without
+    /// versions is invisible. A batch that was overtaken is halved, down to single keys,
+    /// so that many keys do not starve beside many small commits.
+    pub(crate) fn find_or_create(&self, keys: &[&K]) -> Vec<Arc<Record<K, V>>> {
+        let mut all = Leases { index: self, records: Vec::with_capacity(keys.len()) };
+        let mut batch = BATCH;
+        while all.records.len() < keys.len() {
+            let rest = &keys[all.records.len()..];
+            match self.find_or_create_batch(&rest[..batch.min(rest.len())]) {
+                Some(mut leases) => {
+                    all.records.append(&mut leases.records);
+                    batch = (batch * 2).min(BATCH);
+                }
+                None => batch = (batch / 2).max(1),
             }
         }
+        std::mem::take(&mut all.records)
+    }
+
+    /// None if somebody else changed the index meanwhile.
+    fn find_or_create_batch(&self, keys: &[&K]) -> Option<Leases<'_, K, V>> {
+        let before = self.root();
+        let mut leases = Leases { index: self, records: Vec::with_capacity(keys.len()) };
+        let mut after = None;
+        for key in keys {
+            leases.records.push(Self::find_or_create_in(&before, &mut after, key));
+        }
+        after.is_none_or(|after| self.replace(&before, after)).then_some(leases)
     }
 
     fn find_or_create_in(
@@ -109,8 +122,23 @@ impl<K: Ord + Clone, V> Index<K, V> {
         created
     }
 
+    /// Ends a lease without a version; a record that is of no use any more leaves.
+    pub(crate) fn give_up(&self, record: &Arc<Record<K, V>>) {
+        if record.release() {
+            self.take_out(record);
+        }
+    }
+
+    /// Takes a sealed record out. A comparator that panics leaves it where it is, for the
+    /// next writer of the key to replace.
+    pub(crate) fn take_out(&self, sealed: &Arc<Record<K, V>>) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.remove(sealed))) {
+            std::mem::forget(payload);
+        }
+    }
+
     /// Takes a sealed record out, unless another has taken its place already.
-    pub(crate) fn remove(&self, sealed: &Arc<Record<K, V>>) {
+    fn remove(&self, sealed: &Arc<Record<K, V>>) {
         loop {
             let before = self.root();
             let found = before.find(|slot| slot.key().cmp(sealed.key()));
@@ -154,18 +182,16 @@ where
 }
 
 /// Leases that end again if the search is given up, be it by a panicking comparator.
-struct Leases<K: Ord + Clone, V> {
+struct Leases<'i, K: Ord + Clone, V> {
+    index: &'i Index<K, V>,
     records: Vec<Arc<Record<K, V>>>,
 }
 
-impl<K: Ord + Clone, V> Drop for Leases<K, V> {
+impl<K: Ord + Clone, V> Drop for Leases<'_, K, V> {
     fn drop(&mut self) {
         if crate::sync::model_failed() {
             return;
         }
-        for record in self.records.drain(..) {
-            // A record that nobody else uses was never in the index.
-            record.release();
-        }
+        self.records.drain(..).for_each(|record| self.index.give_up(&record));
     }
 }

@@ -64,12 +64,15 @@ pub(crate) struct Engine {
     pub(crate) conservative_aborts: AtomicU64,
 }
 
-/// Entries in the log beyond which every ending transaction tidies up.
+/// Entries in the log, or records to collect, beyond which every ending transaction
+/// tidies up.
 const TIDY_ABOVE: usize = 64;
 /// Otherwise one ending in so many does.
 const TIDY_EVERY: u64 = 8;
-/// Versions that a tidying transaction frees at most.
-const TIDY_VERSIONS: usize = 256;
+/// Records that a tidying transaction looks at, at least. On top comes a share of what is
+/// pending, so that what is pending stays within a few times what one commit overwrites.
+const TIDY_RECORDS: usize = 256;
+const TIDY_SHARE: usize = 8;
 
 impl Engine {
     pub(crate) fn new(number: u64, name: Arc<str>, config: Config, bugs: Bugs) -> Self {
@@ -89,21 +92,30 @@ impl Engine {
     /// What an ending transaction does for all: forgets log entries, frees versions. A
     /// bounded amount of work; `turn` spreads it over the transactions of a slot.
     pub(crate) fn tidy(&self, turn: u64) {
-        let retained = self.log.retained();
-        let idle = retained == 0 && self.collector.is_idle();
-        if idle || (retained <= TIDY_ABOVE && !turn.is_multiple_of(TIDY_EVERY)) {
+        let waiting = self.log.retained().max(self.collector.pending());
+        if waiting == 0 || (waiting <= TIDY_ABOVE && !turn.is_multiple_of(TIDY_EVERY)) {
             return;
         }
-        drop(self.log.forget(self.registry.low_water()));
-        if !self.collector.is_idle() {
-            self.collector.collect(self.horizon(), TIDY_VERSIONS);
+        let Some(collecting) = self.collector.try_begin() else { return };
+        let low_water = self.registry.low_water();
+        collecting.destroy(|| drop(self.log.try_forget(low_water)));
+        let pending = self.collector.pending();
+        if pending > 0 {
+            collecting.collect(self.horizon(), TIDY_RECORDS + pending / TIDY_SHARE);
         }
     }
 
-    /// Forgets and frees everything that no open transaction can need.
+    /// Forgets and frees everything that no open transaction can need. A value's `Drop`
+    /// that calls it while this thread collects changes nothing.
     pub(crate) fn collect_all(&self) {
-        while self.log.forget(self.registry.low_water()).is_full() {}
-        self.collector.collect(self.horizon(), usize::MAX);
+        let Some(collecting) = self.collector.begin() else { return };
+        let mut more = true;
+        while more {
+            let forgotten = self.log.forget(self.registry.low_water());
+            more = forgotten.is_full();
+            collecting.destroy(|| drop(forgotten));
+        }
+        collecting.collect(self.horizon(), usize::MAX);
     }
 
     /// What ended at or below it is invisible to every snapshot, and no retained

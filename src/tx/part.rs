@@ -4,7 +4,6 @@
 use std::any::Any;
 use std::cmp::Ordering;
 use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -80,7 +79,7 @@ impl<K: Key, V: Value> Footprinted for Part<K, V> {
             let record = write.record.id();
             self.hits.binary_search(&record).is_ok()
                 || self.covers(write.record.key())
-                || self.observed.changed_by(record, write.record.key(), write.value())
+                || self.observed.changed_by(write.record.key(), write.value())
         })
     }
 
@@ -125,14 +124,7 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
 
     fn release(&self) {
         for write in &self.writes {
-            if write.record.release() {
-                // A comparator that panics leaves a sealed record in the index, which
-                // the next writer of the key replaces.
-                let remove = AssertUnwindSafe(|| self.table.index.remove(&write.record));
-                if let Err(payload) = catch_unwind(remove) {
-                    std::mem::forget(payload);
-                }
-            }
+            self.table.index.give_up(&write.record);
         }
     }
 
@@ -161,21 +153,19 @@ struct Garbage<K, V> {
 }
 
 impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
-    fn collect(&self, horizon: u64, from: usize, budget: &mut usize) -> Option<usize> {
-        for (at, record) in self.records.iter().enumerate().skip(from) {
-            if *budget == 0 {
-                return Some(at);
-            }
-            *budget -= 1;
-            let (severed, dead) = record.collect(horizon);
-            drop(severed);
-            if dead {
-                // The tombstone goes with the record: whoever holds an older index may
-                // still be looking at it.
-                self.table.index.remove(record);
-            }
+    fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    fn collect(&self, horizon: u64, at: usize) {
+        let record = &self.records[at];
+        let (severed, dead) = record.collect(horizon);
+        drop(severed);
+        if dead {
+            // The tombstone goes with the record: whoever holds an older index may still
+            // be looking at it.
+            self.table.index.take_out(record);
         }
-        None
     }
 }
 

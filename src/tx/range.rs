@@ -167,7 +167,6 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
                 bounds: Arc::clone(&self.bounds),
                 mask: self.own.clone(),
                 predicate: self.predicate.clone(),
-                returned: Vec::new(),
                 front: Reach::Nowhere,
                 back: Reach::Nowhere,
                 whole: false,
@@ -293,12 +292,8 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     fn note(&mut self, end: End, row: &Row<'t, K, V>) {
         let back = end == End::Back;
         *(if back { &mut self.back } else { &mut self.front }) = Some(row.key);
-        let filtered = self.predicate.is_some();
         self.update(|scan| {
             *(if back { &mut scan.back } else { &mut scan.front }) = Reach::to(row.key);
-            if filtered {
-                scan.returned.extend(row.record);
-            }
         });
         if let (Some(_), Some(record)) = (self.scan, row.record) {
             self.table.reads.borrow_mut().hit(Hit::new(record, row.version));

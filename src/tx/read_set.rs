@@ -77,8 +77,6 @@ pub(crate) struct Scan<K, V> {
     /// The own writes made before it: these keys it did not read.
     pub(crate) mask: Tree<OwnWrite<K, V>>,
     pub(crate) predicate: Option<Arc<Predicate<K, V>>>,
-    /// With a predicate: the rows returned, which are read whatever they become.
-    pub(crate) returned: Vec<RecordId>,
     pub(crate) front: Reach<K>,
     pub(crate) back: Reach<K>,
     /// It ran out: everything between its bounds was observed.
@@ -87,15 +85,14 @@ pub(crate) struct Scan<K, V> {
 
 impl<K: Ord, V> Scan<K, V> {
     /// Whether writing this value (none: a removal) changes what was observed.
-    fn changed_by(&self, record: RecordId, key: &K, value: Option<&V>) -> bool {
+    /// The rows that a predicate selected are hits, and so asked before.
+    fn changed_by(&self, key: &K, value: Option<&V>) -> bool {
         self.covers(key)
             && self.mask.get(|own| (**own.key).cmp(key)).is_none()
-            && match &self.predicate {
-                None => true,
-                Some(predicate) => {
-                    self.returned.contains(&record)
-                        || value.is_some_and(|value| predicate.may_match(key, value))
-                }
+            && match (&self.predicate, value) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(predicate), Some(value)) => predicate.may_match(key, value),
             }
     }
 
@@ -130,9 +127,9 @@ impl<K: Ord, V> Observed<K, V> {
 
     /// Whether writing this value (none: a removal) changes what was observed. Runs the
     /// user's `cmp` and predicates.
-    pub(crate) fn changed_by(&self, record: RecordId, key: &K, value: Option<&V>) -> bool {
+    pub(crate) fn changed_by(&self, key: &K, value: Option<&V>) -> bool {
         self.absences.get(|absent| (***absent).cmp(key)).is_some()
-            || self.scans.iter().any(|scan| scan.changed_by(record, key, value))
+            || self.scans.iter().any(|scan| scan.changed_by(key, value))
     }
 }
 

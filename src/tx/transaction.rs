@@ -341,7 +341,8 @@ impl<'db, M> Transaction<'db, M> {
 
     /// Whether the commit is certain to fail: a key that this transaction has both read
     /// and written was overwritten by another, or a limit was exceeded. Reads go on to
-    /// return the snapshot's values. O(own writes) until it is true.
+    /// return O(own writes x (log n + reads)) until it is true. Under `Isolation::Snapshot` only the
+    /// limit dooms.
     ///
     /// ```
     /// # use precedent::{Database, Table};

@@ -135,9 +135,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
                 || with_observed(&self.reads, |observed| {
                     let parts = entries.iter().filter_map(|entry| self.part_of(entry));
                     let mut writes = parts.flat_map(|part| &part.writes);
-                    !writes.any(|write| {
-                        observed.changed_by(write.record.id(), write.record.key(), write.value())
-                    })
+                    !writes.any(|write| observed.changed_by(write.record.key(), write.value()))
                 }))
     }
 
@@ -210,9 +208,7 @@ impl<K: Key, V: Value> TxTable<K, V> {
 
     fn has_read(&self, record: &Arc<Record<K, V>>) -> bool {
         let hit = self.reads.borrow().hits().iter().any(|hit| hit.record == record.id());
-        hit || with_observed(&self.reads, |observed| {
-            observed.changed_by(record.id(), record.key(), None)
-        })
+        hit || with_observed(&self.reads, |observed| observed.changed_by(record.key(), None))
     }
 
     /// Finds or creates the record of every write. Runs `cmp` and `clone`.
@@ -220,7 +216,8 @@ impl<K: Key, V: Value> TxTable<K, V> {
         let tree = self.writes.frozen();
         let mut own = Vec::with_capacity(tree.len());
         tree.for_each(|write| own.push(write.clone()));
-        let records = self.table.index.find_or_create(own.iter().map(|own| &**own.key));
+        let keys: Vec<&K> = own.iter().map(|own| &**own.key).collect();
+        let records = self.table.index.find_or_create(&keys);
         part.writes = records
             .into_iter()
             .zip(own)

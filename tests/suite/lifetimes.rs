@@ -77,33 +77,3 @@ fn values_of_the_same_transaction_are_written_while_they_are_held() -> Result<()
     tx.commit()?;
     Ok(())
 }
-
-/// I7. The record of a removed key leaves the index, so a later insertion makes another one;
-/// a transaction that has the old index at hand must not look there after a slide.
-#[test]
-fn a_slide_in_one_table_shows_what_was_inserted_anew_in_another() -> Result<(), Error> {
-    let db = Database::new();
-    let (a, b): (Table<u8, u64>, Table<u8, u64>) = (db.table("a")?, db.table("b")?);
-    db.transact(|tx| {
-        tx.insert(&b, 1, 10);
-        tx.insert(&b, 2, 20);
-        Ok(())
-    })?;
-    db.transact(|tx| {
-        tx.remove(&b, &1);
-        Ok(())
-    })?;
-    let tx = db.begin();
-    assert_eq!(tx.get(&b, &2), Some(&20), "has b's index, with the dead record of key 1");
-    db.collect();
-    db.transact(|tx| {
-        tx.insert(&b, 1, 11);
-        tx.insert(&a, 1, 1);
-        Ok(())
-    })?;
-    assert_eq!(tx.get(&a, &1), Some(&1), "slides");
-    assert_eq!(tx.get(&b, &1), Some(&11), "half of a commit was seen");
-    tx.insert(&a, 2, 2);
-    tx.commit()?;
-    Ok(())
-}

@@ -13,10 +13,13 @@
 //! `PRECEDENT_SIZE` scales the long tests in percent of their full size; plain
 //! `cargo test` runs at 1, and the tests print the sizes that they used.
 
+#![allow(clippy::type_complexity, clippy::needless_range_loop, reason = "plain in tests")]
+
 mod corpus;
 mod errors;
 mod lifetimes;
 mod oracle;
+mod repairs;
 mod scenarios;
 mod schedules;
 mod support;

@@ -169,8 +169,7 @@ fn a_transaction_nested_in_a_closure_is_a_transaction_of_its_own() {
             // The outer one's write is not there yet.
             assert_eq!(inner.get(table, &1), Some(&0));
             inner.insert(table, 2, 2);
-            let innermost = db.read(|tx| tx.get(table, &3).copied());
-            Ok(innermost?)
+            db.read(|tx| tx.get(table, &3).copied())
         })?;
         assert_eq!(inner, Some(0));
         Ok(outer.get(table, &1).copied())

@@ -10,7 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 hang_s=300
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}/faults"
+# Compiling is what takes the time here.
 export CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0 RUST_BACKTRACE=0
+export CARGO_PROFILE_TEST_OPT_LEVEL=0 CARGO_INCREMENTAL=1
 mkdir -p "$CARGO_TARGET_DIR"
 # The same path in every run, so that cargo finds again what it has built.
 tree="$CARGO_TARGET_DIR/tree"
@@ -35,19 +37,21 @@ copy_tree() {
     fi
 }
 
-# Runs `cargo test` with the arguments in $1; the output goes to the log.
-run_test() {
-    local -a args
-    read -ra args <<<"$1"
-    (cd "$tree" && timeout "$hang_s" cargo test "${args[@]}") >"$log" 2>&1
+# Runs `cargo test` with the arguments in $1, after `loom: ` as a model; the output goes to
+# the log. $2 may hold an argument of cargo's.
+cargo_test() {
+    local -a args flags=()
+    if [[ $1 == "loom: "* ]]; then
+        flags=(RUSTFLAGS="--cfg precedent_loom" CARGO_TARGET_DIR="$CARGO_TARGET_DIR/loom")
+    fi
+    read -ra args <<<"${2:-} ${1#loom: }"
+    (cd "$tree" && env "${flags[@]}" timeout "$hang_s" cargo test "${args[@]}") >"$log" 2>&1
 }
 
+run_test() { cargo_test "$1"; }
+
 # Whether `cargo test` with the arguments in $1 compiles.
-compiles() {
-    local -a args
-    read -ra args <<<"$1"
-    (cd "$tree" && cargo test --no-run "${args[@]}") >"$log" 2>&1
-}
+compiles() { cargo_test "$1" --no-run; }
 
 passed_tests() { grep -cE '^test .* \.\.\. ok$' "$log" || true; }
 failed_tests() { grep -cE '^test .* \.\.\. FAILED$' "$log" || true; }

@@ -34,7 +34,7 @@ for target in "${targets[@]}"; do
     log=$(mktemp)
     # Enough memory for AddressSanitizer's shadow; an input that takes 20 s is a hang.
     cargo +nightly fuzz run "$target" "$found" "fuzz/corpus/$target" -- \
-        -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+        -max_total_time="$seconds" -max_len=1024 -len_control=0 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
         >"$log" 2>&1 || { cat "$log"; exit 1; }
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     rm -f "$log"

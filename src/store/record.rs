@@ -88,8 +88,13 @@ impl<K, V> Record<K, V> {
     /// below it is left, seals the record (the second result): it must leave the index.
     pub(crate) fn collect(&self, horizon: u64) -> (Severed<V>, bool) {
         let mut state = self.state.lock();
-        let severed = self.chain.sever(horizon);
-        state.horizon = state.horizon.max(horizon);
+        // Many notes of one key, one walk: what lies below an old horizon is gone already.
+        let severed = if horizon > state.horizon {
+            state.horizon = horizon;
+            self.chain.sever(horizon)
+        } else {
+            Severed::nothing()
+        };
         let dead = !state.sealed && state.leases == 0 && self.chain.is_dead(horizon);
         state.sealed |= dead;
         (severed, dead)

@@ -112,6 +112,13 @@ pub(crate) struct Severed<V>(*mut Version<V>);
 // SAFETY: a severed chain owns its versions; moving it moves values of V.
 unsafe impl<V: Send> Send for Severed<V> {}
 
+impl<V> Severed<V> {
+    /// An empty piece of a chain.
+    pub(crate) fn nothing() -> Self {
+        Self(ptr::null_mut())
+    }
+}
+
 impl<V> Chain<V> {
     pub(crate) fn new() -> Self {
         Self { head: AtomicPtr::new(ptr::null_mut()) }
@@ -184,7 +191,7 @@ impl<V> Chain<V> {
             // SAFETY: under the latch nobody else cuts.
             version = unsafe { kept.older.load(Ordering::Relaxed).as_ref() };
         }
-        Severed(ptr::null_mut())
+        Severed::nothing()
     }
 
     /// Whether the one version that is left is a tombstone at or below `horizon`.

@@ -8,6 +8,7 @@
 //! | `corpus` | do PostgreSQL's isolation specs and Hermitage come out as an exact checker says? |
 //! | `errors` | does the database survive bad input and hostile user code? |
 //! | `threads_basic` | do the simplest promises hold on real threads? |
+//! | `threads` | is what real threads did on hot keys serial, say an indexed oracle and `adya`? |
 //! | `lifetimes` | does what was handed out stay? |
 //!
 //! `PRECEDENT_SIZE` scales the long tests in percent of their full size; plain
@@ -23,4 +24,5 @@ mod repairs;
 mod scenarios;
 mod schedules;
 mod support;
+mod threads;
 mod threads_basic;

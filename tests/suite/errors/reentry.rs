@@ -145,13 +145,15 @@ fn nosy(db: &Database) -> Table<Nosy, u64> {
     table
 }
 
+/// The table of the fixture, and the one of nosy keys.
+type Tables = (Table<u64, i64>, Table<Nosy, u64>);
+
 thread_local! {
     /// The tables that the hooks use.
-    static TABLES: RefCell<Option<(Table<u64, i64>, Table<Nosy, u64>)>> =
-        const { RefCell::new(None) };
+    static TABLES: RefCell<Option<Tables>> = const { RefCell::new(None) };
 }
 
-fn tables() -> (Table<u64, i64>, Table<Nosy, u64>) {
+fn tables() -> Tables {
     TABLES.with_borrow(Clone::clone).expect("set by the test")
 }
 

@@ -62,7 +62,8 @@ fn every_operation_on_a_table_of_another_database_panics_with_both_names() {
     let tx = fixture.db.begin();
     tx.insert(&fixture.table, 1, 11);
     let all = (Bound::Unbounded::<&u64>, Bound::Unbounded::<&u64>);
-    let attempts: Vec<(&str, Box<dyn Fn() + '_>)> = vec![
+    type Attempt<'a> = (&'a str, Box<dyn Fn() + 'a>);
+    let attempts: Vec<Attempt<'_>> = vec![
         ("get", Box::new(|| ignore(tx.get(other, &1)))),
         ("contains_key", Box::new(|| ignore(tx.contains_key(other, &1)))),
         ("peek", Box::new(|| ignore(tx.peek(other, &1)))),

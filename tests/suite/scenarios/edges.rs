@@ -1,8 +1,8 @@
 //! The edges of the API: own writes, odd ranges, odd keys and values, large transactions.
 
 use std::ops::Bound;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 use precedent::{Database, Table, Transaction};
@@ -238,7 +238,10 @@ fn large_transactions_commit() {
 }
 
 /// A value whose drop waits until it is told to go on.
-struct Slow(Option<(SyncSender<()>, Arc<Mutex<Receiver<()>>>)>);
+struct Slow(Option<Wait>);
+
+/// Tells that it has begun, and waits for the word to end.
+type Wait = (SyncSender<()>, Mutex<Receiver<()>>);
 
 impl Drop for Slow {
     fn drop(&mut self) {
@@ -255,7 +258,7 @@ fn a_value_that_takes_long_to_drop_blocks_nobody() {
     let table: Table<u64, Slow> = db.table("slow").expect("a new table");
     let (entered, is_entered) = sync_channel(1);
     let (let_go, go_on) = sync_channel(1);
-    let slow = Slow(Some((entered, Arc::new(Mutex::new(go_on)))));
+    let slow = Slow(Some((entered, Mutex::new(go_on))));
     let tx = db.begin();
     tx.insert(&table, 0, slow);
     tx.commit().expect("alone");

@@ -1,7 +1,7 @@
 //! What must abort and does not fit a script: the closures of `transact` and `read`, whose
 //! answers are certified, and what a conflict says about itself.
 
-use precedent::{Database, EdgeKind, Error, Table, Transaction};
+use precedent::{ConflictReason, Database, EdgeKind, Error, Isolation, Table, Transaction};
 
 use crate::support::{assert_at_rest, assert_explains};
 
@@ -195,4 +195,26 @@ fn a_transaction_whose_read_and_written_key_was_overwritten_is_doomed() {
     assert_eq!(bank.balance(&tx, SAVINGS), 0);
     assert_explains(&tx.commit().expect_err("an update would be lost"));
     assert_at_rest(&bank.db, 2);
+}
+
+#[test]
+fn under_snapshot_isolation_a_lost_update_dies_and_write_skew_does_not() {
+    let db = Database::builder().isolation(Isolation::Snapshot).build();
+    let accounts: Table<u64, i64> = db.table("accounts").expect("a new table");
+    let (first, second, third) = (db.begin(), db.begin(), db.begin());
+    for tx in [&first, &second, &third] {
+        assert_eq!(tx.count(&accounts, ..), 0);
+    }
+    first.insert(&accounts, 1, 1);
+    second.insert(&accounts, 2, 2);
+    third.insert(&accounts, 1, 3);
+    first.commit().expect("the first committer");
+    second.commit().expect("nobody else wrote its key; that is the anomaly");
+    let error = third.commit().expect_err("the second committer of a key");
+    let conflict = error.conflict().expect("a conflict");
+    assert_eq!(conflict.reason(), ConflictReason::FirstCommitterWins);
+    let edge = &conflict.cycle()[0];
+    assert_eq!((edge.kind(), edge.key()), (EdgeKind::Ww, Some("1")));
+    assert_eq!(conflict.cycle().len(), 1);
+    assert_at_rest(&db, 2);
 }

@@ -12,6 +12,8 @@ use crate::support::{
 /// Rings up to this size are run in every order of commits; larger ones are sampled.
 const EXHAUSTIVE: usize = 7;
 const LARGEST: usize = 12;
+/// Keys that unrelated commits write.
+const NOISY_KEYS: usize = 1_000;
 
 #[test]
 fn a_ring_of_antidependencies_kills_its_closer_alone() {
@@ -105,7 +107,7 @@ fn a_ring_of_mixed_edges_dies_as_the_graph_says() {
 fn a_ring_with_pruning_between_its_steps_dies_all_the_same() {
     // Full size: 100,000 unrelated commits and collections between the steps.
     let noise = scaled(100_000);
-    let rounds = 10;
+    let rounds = 6;
     let closers = mixed_rings(rounds, noise, 23);
     summary(&format!("rings with {noise} commits between two steps: {rounds}, {closers} aborts"));
 }
@@ -200,7 +202,8 @@ fn check<T>(result: Result<T, Error>, time: usize, member: usize, model: &mut Mo
 
 fn make_noise(db: &Database, table: &Table<usize, usize>, commits: usize) {
     for turn in 0..commits {
-        db.transact(|tx| Ok(tx.insert(table, turn % 5, turn))).expect("noise meets nobody");
+        db.transact(|tx| Ok(tx.insert(table, turn % NOISY_KEYS, turn)))
+            .expect("noise meets nobody");
     }
     if commits > 0 {
         db.collect();
@@ -255,13 +258,12 @@ impl Model {
         let mut reached = vec![false; links.len()];
         let mut todo = vec![member];
         while let Some(from) = todo.pop() {
-            for to in 0..links.len() {
+            for (to, seen) in reached.iter_mut().enumerate() {
                 let edge = from != to && self.has_edge(from, to, &committed, links);
                 if edge && to == member {
                     return true;
                 }
-                if edge && !reached[to] {
-                    reached[to] = true;
+                if edge && !std::mem::replace(seen, true) {
                     todo.push(to);
                 }
             }

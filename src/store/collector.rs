@@ -3,7 +3,7 @@
 //! A commit that overwrote something leaves a note here. Once no snapshot can see below
 //! the commit any more, what it overwrote is freed, and a tombstone's key leaves the
 //! index. Every transaction that ends works off a bounded number of notes, so that no
-//! thread of the engine's own is needed; [`Collector::collect`] without a bound does all.
+//! thread of the engine's own is needed; [`Collecting::collect`] without a bound does all.
 
 use std::collections::VecDeque;
 

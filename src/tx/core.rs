@@ -152,6 +152,11 @@ impl<'db> Core<'db> {
         Comparing(&self.comparing)
     }
 
+    /// Tells a slide that is being checked that its check has missed something.
+    pub(crate) fn disturb(&self) {
+        self.disturbed.set(true);
+    }
+
     pub(crate) fn is_comparing(&self) -> bool {
         self.comparing.get() > 0
     }
@@ -198,7 +203,7 @@ impl<'db> Core<'db> {
             return false;
         }
         if self.is_comparing() {
-            self.disturbed.set(true);
+            self.disturb();
             return false;
         }
         let to = self.engine.registry.published();

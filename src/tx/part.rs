@@ -133,7 +133,7 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
             .writes
             .iter()
             .filter(|write| {
-                // SAFETY: only this commit's own end frees what it overwrote.
+                // SAFETY: this transaction's pin lies below its commit, so the version lives.
                 let version = unsafe { write.version.as_ref() };
                 version.has_older() || version.value().is_none()
             })

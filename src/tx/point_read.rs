@@ -81,17 +81,13 @@ where
     V: Value,
     Q: Ord + ToOwned<Owned = K> + ?Sized,
 {
+    // For the clone and the drop of a key too: nothing may slide before it is noted.
+    let _comparing = core.comparing();
     loop {
         let absences = table.reads.borrow().observed.absences.clone();
-        let found = {
-            let _comparing = core.comparing();
-            absences.find(|absent| (***absent).borrow().cmp(key))
-        };
+        let found = absences.find(|absent| (***absent).borrow().cmp(key));
         let Err(path) = found else { return };
-        let kept = {
-            let _comparing = core.comparing();
-            Arc::new(key.to_owned().into())
-        };
+        let kept = Arc::new(key.to_owned().into());
         let known = &mut table.reads.borrow_mut().observed.absences;
         // A comparator may have read something absent in between: look again.
         if known.same(&absences) {

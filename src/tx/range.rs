@@ -176,6 +176,10 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     }
 
     fn step(&mut self, end: End) -> Option<(&'t K, &'t V)> {
+        if self.core.is_comparing() {
+            // What it holds of the index may be too old for the slide that is checked.
+            self.core.disturb();
+        }
         while !self.exhausted {
             self.seek();
             match self.candidate(end) {
@@ -307,8 +311,9 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
 
     fn run_out(&mut self) {
         self.exhausted = true;
-        self.rest = None;
+        // Before an old index is let go: a key's `Drop` may read here, and slide.
         self.update(|scan| scan.whole = true);
+        self.rest = None;
         self.core.hook().scan_end(self.number);
     }
 

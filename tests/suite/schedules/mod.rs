@@ -24,7 +24,7 @@ mod full;
 mod listener;
 mod random;
 mod rings;
-mod rng;
+pub mod rng;
 mod scripts;
 mod shrink;
 mod slot;

@@ -3,9 +3,9 @@
 use super::generate;
 use super::indexed;
 use super::record::Record;
-use super::rng::Rng;
 use super::settings::{seed, summary};
 use crate::oracle::{End, FaultKind, History, Op, Verdict, judge};
+use crate::schedules::rng::Rng;
 use crate::support::scaled;
 
 /// How many small histories a full run judges twice.

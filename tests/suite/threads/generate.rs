@@ -5,9 +5,9 @@
 //! textbook search in the full graph, or against it.
 
 use super::report::{closing_cycle, mangle, report_of, retell};
-use super::rng::Rng;
 use crate::oracle::history::{Ts, Versions};
 use crate::oracle::{Classes, Cycle, End, History, Key, Keys, Name, Op, Saw, Tx, Value};
+use crate::schedules::rng::Rng;
 
 const CLASSES: usize = 3;
 

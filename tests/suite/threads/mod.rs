@@ -24,7 +24,6 @@ mod planted;
 mod program;
 mod record;
 mod report;
-mod rng;
 mod settings;
 mod traffic;
 mod translate;

@@ -2,8 +2,8 @@
 
 use std::ops::Bound;
 
-use super::rng::Rng;
 use crate::oracle::{Classes, Key, Keys};
+use crate::schedules::rng::Rng;
 
 /// The tables, each of which holds half of the oracle's keys.
 pub const TABLES: [&str; 2] = ["lower", "upper"];

@@ -1,10 +1,10 @@
 //! Reports of cycles for generated histories, right ones and mangled ones.
 
-use super::rng::Rng;
 use crate::oracle::footprint::Footprint;
 use crate::oracle::graph::{Graph, Kinds, Node, changes};
 use crate::oracle::history::Ts;
 use crate::oracle::{Cycle, CycleEdge, CycleEdgeKind, End, History, Key, Member};
+use crate::schedules::rng::Rng;
 
 /// The cycle that the transaction would close if it ended now: its other members.
 pub fn closing_cycle(history: &History, tx: usize, as_reader: bool) -> Option<Vec<usize>> {

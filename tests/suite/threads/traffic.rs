@@ -9,9 +9,9 @@ use super::actor::{Actor, Tables, Values};
 use super::ear::{self, Ear};
 use super::program::{Act, Form, Program, TABLES, oracle_key, program};
 use super::record::Record;
-use super::rng::Rng;
 use super::settings::seed;
 use crate::oracle::Value;
+use crate::schedules::rng::Rng;
 
 /// How often the first thread collects, in transactions.
 const COLLECT_EVERY: usize = 500;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use precedent::{Database, Error, Isolation, Table, Transaction};
 
 use super::history::{Fate, ListKey, Step, Touch};
-use crate::threads::rng::Rng;
+use crate::schedules::rng::Rng;
 use crate::threads::settings::seed;
 
 /// No list grows longer.

@@ -18,6 +18,8 @@ pub(crate) enum Bug {
     NoSecondLook,
     /// A reader with an older writer beside it does not publish its reads.
     NeverPublish,
+    /// Whoever follows a chain announces it without a fence before the first step.
+    WalkUnannounced,
 }
 
 #[cfg(not(precedent_loom))]

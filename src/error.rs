@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Conflict;
+use crate::{Conflict, Timestamp};
 
 /// Why an operation failed. Nothing is lost: the database goes on working.
 ///
@@ -35,6 +35,14 @@ pub enum Error {
         limit: &'static str,
         /// Its value.
         bound: u64,
+    },
+    /// No snapshot can be taken at this timestamp: it lies in the future, or versions that
+    /// it would see are gone. Keep it available by a [`Pin`](crate::Pin), or take a newer one.
+    SnapshotUnavailable {
+        /// The timestamp.
+        asked_for: Timestamp,
+        /// The newest one that there is.
+        newest: Timestamp,
     },
     /// The table exists with other types. Open it with its own.
     TableTypes {
@@ -87,6 +95,13 @@ impl fmt::Display for Error {
             }
             Self::LimitExceeded { limit, bound } => {
                 write!(f, "the transaction exceeded {limit} = {bound} and was rolled back")
+            }
+            Self::SnapshotUnavailable { asked_for, newest } => {
+                write!(f, "there is no snapshot at {asked_for}: ")?;
+                match asked_for > newest {
+                    true => write!(f, "the newest one is at {newest}"),
+                    false => f.write_str("its versions are gone"),
+                }
             }
             Self::TableTypes { table, created_as, asked_for } => {
                 write!(f, "table {table:?} holds {created_as}, but was opened as {asked_for}")

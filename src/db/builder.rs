@@ -107,6 +107,35 @@ impl Builder {
         self
     }
 
+    /// How many commits and certified readers are remembered for the certification of those
+    /// who are older. By default 65,536, about 10 MB for small transactions. Beyond it the
+    /// log is folded: half of them are forgotten. A transaction that began before the fold
+    /// can still commit, if everything that it observed is the same at the fold; else it is
+    /// aborted as [`Conservative`](crate::ConflictReason::Conservative). Nobody who is
+    /// younger notices. It is also the most that the newest [safe
+    /// snapshot](Database::safe_snapshot) lags behind before versions in between are freed.
+    ///
+    /// ```
+    /// # use precedent::Database;
+    /// let small = Database::builder().max_retained_commits(1_000).build();
+    /// ```
+    pub fn max_retained_commits(mut self, commits: usize) -> Self {
+        self.config.max_retained_commits = commits;
+        self
+    }
+
+    /// How many intervals of unsafe timestamps are told apart. At least 1; by default 1,024.
+    /// Beyond it neighbours are merged: safe snapshots may lag more, nothing else changes.
+    ///
+    /// ```
+    /// # use precedent::Database;
+    /// let coarse = Database::builder().max_danger_intervals(16).build();
+    /// ```
+    pub fn max_danger_intervals(mut self, intervals: usize) -> Self {
+        self.config.max_danger_intervals = intervals.max(1);
+        self
+    }
+
     /// Who is told every event. With the feature `testkit`.
     #[cfg(feature = "testkit")]
     pub fn recorder(mut self, recorder: std::sync::Arc<dyn crate::record::Recorder>) -> Self {

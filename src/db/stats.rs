@@ -33,6 +33,14 @@ pub struct Stats {
     pub retained_readers: usize,
     /// Intervals of timestamps that are no safe snapshots.
     pub danger_intervals: usize,
+    /// Commits whose footprints were forgotten though somebody older was active, because
+    /// there were more than `max_retained_commits`.
+    pub folded_commits: u64,
+    /// How often unsafe intervals were merged, because there were more than
+    /// `max_danger_intervals`.
+    pub merged_intervals: u64,
+    /// How many commits the newest safe snapshot lags behind the newest one.
+    pub safe_lag: u64,
     /// Predicates that panicked during a certification, each counted as a match.
     pub panicked_predicates: u64,
     /// Values and keys whose `Drop` panicked during a collection.

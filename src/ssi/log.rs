@@ -9,6 +9,11 @@
 //! A commit timestamp is taken, the entry appended and its danger interval announced in
 //! one step under the lock, and only if nothing has come since the transaction was last
 //! certified, or nothing that its reads could meet (I1). No user code runs under it.
+//!
+//! The log is bounded. Beyond the bound it is *folded*: the oldest entries and readers go
+//! though somebody older is still active, and nothing is kept in their place. Whoever is
+//! older than the *fold point*, the newest commit that was forgotten, moves up to it before
+//! it ends, if everything that it observed is the same there; else it fails as conservative.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -71,9 +76,34 @@ impl View {
     }
 }
 
-/// The log has moved on; catch up, certify, try again.
+/// Why a transaction must look again.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Moved;
+pub(crate) enum Moved {
+    /// The log has moved on: catch up, certify, try again.
+    On,
+    /// The log was folded past the snapshot: the transaction must move up to the fold point.
+    Folded,
+}
+
+/// How much the log keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Entries and published readers together, before it is folded.
+    pub(crate) retained: usize,
+    /// Danger intervals, before neighbours are merged.
+    pub(crate) dangers: usize,
+}
+
+/// What may be forgotten.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Horizon {
+    /// The low-water mark.
+    pub(crate) low_water: u64,
+    /// Danger intervals that end at or below it matter to nobody.
+    pub(crate) danger: u64,
+    /// The published timestamp: the fold point stays at or below it.
+    pub(crate) published: u64,
+}
 
 /// How a transaction stands before it takes its timestamp.
 pub(crate) enum Stance<'v> {
@@ -94,6 +124,11 @@ pub(crate) struct CommitLog {
     dangers: AtomicUsize,
     /// The smallest s(X) of a retained entry; written under the lock.
     oldest_snapshot: AtomicU64,
+    /// The newest commit that was forgotten; written under the lock, by whoever collects.
+    base: AtomicU64,
+    /// How many entries were folded. A counter.
+    folded: AtomicU64,
+    bounds: Bounds,
     bugs: Bugs,
 }
 
@@ -111,7 +146,7 @@ struct State {
 }
 
 impl CommitLog {
-    pub(crate) fn new(bugs: Bugs) -> Self {
+    pub(crate) fn new(bounds: Bounds, bugs: Bugs) -> Self {
         Self {
             state: Mutex::new(State {
                 last: 0,
@@ -119,24 +154,33 @@ impl CommitLog {
                 oldest: VecDeque::new(),
                 readers: VecDeque::new(),
                 readers_published: 0,
-                danger: Danger::default(),
+                danger: Danger::new(bounds.dangers),
             }),
             retained: AtomicUsize::new(0),
             dangers: AtomicUsize::new(0),
             oldest_snapshot: AtomicU64::new(NEVER),
+            base: AtomicU64::new(0),
+            folded: AtomicU64::new(0),
+            bounds,
             bugs,
         }
     }
 
     /// Brings a view up to date, a batch for each hold of the lock. With `readers`, the
     /// published readers too.
-    pub(crate) fn catch_up(&self, view: &mut View, readers: bool) {
+    ///
+    /// # Errors
+    /// `Folded` if commits that the view should hold are gone.
+    pub(crate) fn catch_up(&self, view: &mut View, readers: bool) -> Result<(), Moved> {
         loop {
             let state = self.state.lock();
+            if state.base() > view.snapshot {
+                return Err(Moved::Folded);
+            }
             let complete = state.copy_entries(view) & (!readers || state.copy_readers(view));
             drop(state);
             if complete {
-                return;
+                return Ok(());
             }
         }
     }
@@ -144,13 +188,16 @@ impl CommitLog {
     /// Takes a commit timestamp and appends the entry in one step (I1).
     ///
     /// # Errors
-    /// `Moved` if the log holds something that the stance does not answer for.
+    /// `Moved` if the log holds something that the stance does not answer for, or holds it
+    /// no more.
     pub(crate) fn append(&self, body: &Arc<Body>, stance: Stance<'_>) -> Result<u64, Moved> {
         let mut state = self.state.lock();
-        if !self.bugs.has(Bug::NoSecondLook) && !state.answers(&stance, &body.footprint) {
-            return Err(Moved);
+        if state.base() > body.snapshot {
+            return Err(Moved::Folded);
         }
-        assert!(state.base() <= body.snapshot, "I3: the log forgot commits that T must look at");
+        if !self.bugs.has(Bug::NoSecondLook) && !state.answers(&stance, &body.footprint) {
+            return Err(Moved::On);
+        }
         let commit = state.last + 1;
         debug_assert!(commit > body.snapshot, "I1: a snapshot sees its own commit");
         let overwriter = match stance {
@@ -171,7 +218,8 @@ impl CommitLog {
     /// With `publish`, its reads become a node of later searches, in the same step.
     ///
     /// # Errors
-    /// `Moved` if its snapshot lies in danger and the log has grown past `position`.
+    /// `Moved` if its snapshot lies in danger and the log has grown past `position`, or
+    /// holds what the reader must look at no more.
     pub(crate) fn end_reader(
         &self,
         body: &Arc<Body>,
@@ -180,15 +228,22 @@ impl CommitLog {
     ) -> Result<(), Moved> {
         let publish = publish && !self.bugs.has(Bug::NeverPublish);
         let mut state = self.state.lock();
-        if state.danger.contains(body.snapshot) && position != state.last {
-            return Err(Moved);
+        let folded = state.base() > body.snapshot;
+        if state.danger.contains(body.snapshot) {
+            if folded {
+                return Err(Moved::Folded);
+            }
+            if position != state.last {
+                return Err(Moved::On);
+            }
         }
         if self.bugs.has(Bug::CheckBeforePublish) {
             drop(state);
             crate::sync::yield_now();
             state = self.state.lock();
         }
-        if publish {
+        // Whoever is older than a folded reader moves up past it before it ends.
+        if publish && !folded {
             state.readers.push_back(Arc::clone(body));
             state.readers_published += 1;
             self.note_lengths(&state);
@@ -203,21 +258,57 @@ impl CommitLog {
         self.dangers.load(Ordering::Acquire) > 0 && self.state.lock().danger.contains(snapshot)
     }
 
-    /// Drops what no transaction at or above the low-water mark can need. Returns what
-    /// was dropped, for the caller to destroy outside every lock.
-    pub(crate) fn forget(&self, low_water: u64) -> Forgotten {
-        self.forget_in(&mut self.state.lock(), low_water)
+    /// The newest timestamp at or below `timestamp` that lies in no danger interval. The
+    /// caller has seen by a scan of the registry that no older writer is active any more.
+    pub(crate) fn newest_outside_danger(&self, timestamp: u64) -> u64 {
+        // Acquire: as in `in_danger`.
+        if self.dangers.load(Ordering::Acquire) == 0 {
+            return timestamp;
+        }
+        self.state.lock().danger.newest_outside(timestamp)
+    }
+
+    /// Drops what no transaction at or above the low-water mark can need, and folds what
+    /// exceeds the bound. Returns what was dropped, for the caller to destroy outside every
+    /// lock. Only whoever has the right to collect calls it.
+    pub(crate) fn forget(&self, horizon: Horizon) -> Forgotten {
+        self.forget_in(&mut self.state.lock(), horizon)
     }
 
     /// As `forget`, if nobody has the lock.
-    pub(crate) fn try_forget(&self, low_water: u64) -> Option<Forgotten> {
-        Some(self.forget_in(&mut *self.state.try_lock()?, low_water))
+    pub(crate) fn try_forget(&self, horizon: Horizon) -> Option<Forgotten> {
+        Some(self.forget_in(&mut *self.state.try_lock()?, horizon))
     }
 
-    fn forget_in(&self, state: &mut State, low_water: u64) -> Forgotten {
-        let forgotten = state.forget(low_water);
+    fn forget_in(&self, state: &mut State, horizon: Horizon) -> Forgotten {
+        let fold_to = state.fold_point(self.bounds.retained).min(horizon.published);
+        let forgotten = state.forget(horizon, fold_to);
+        let folded = state.base().saturating_sub(horizon.low_water);
+        // Relaxed: a counter, written under the lock.
+        let before = self.folded.load(Ordering::Relaxed);
+        self.folded.store(before + folded.min(forgotten.entries.len() as u64), Ordering::Relaxed);
         self.note_lengths(state);
+        // Release: `base` names its pair.
+        self.base.store(state.base(), Ordering::Release);
         forgotten
+    }
+
+    /// The newest commit that was forgotten: the fold point of whoever is older. It only
+    /// grows, and only while somebody collects.
+    pub(crate) fn base(&self) -> u64 {
+        // Acquire: pairs with the Release store of `forget_in`. A transaction that pins it
+        // asks again after a fence, and the collector scans the pins after one.
+        self.base.load(Ordering::Acquire)
+    }
+
+    /// How many commits were forgotten though somebody older was active.
+    pub(crate) fn folded(&self) -> u64 {
+        self.folded.load(Ordering::Relaxed)
+    }
+
+    /// How often danger intervals were merged because there were too many.
+    pub(crate) fn dangers_merged(&self) -> u64 {
+        self.state.lock().danger.merged()
     }
 
     /// Retained entries; a hint.
@@ -320,18 +411,34 @@ impl State {
         view.readers_position == self.readers_published
     }
 
-    fn forget(&mut self, low_water: u64) -> Forgotten {
-        let gone = self.entries.partition_point(|entry| entry.commit <= low_water).min(FORGET);
+    /// Up to which commit the log must go, if it holds more than `bound`; else 0.
+    fn fold_point(&self, bound: usize) -> u64 {
+        if self.entries.len() + self.readers.len() <= bound {
+            return 0;
+        }
+        let keep = bound / 2;
+        let of_entries = self.last - self.entries.len().min(keep) as u64;
+        let too_many = self.readers.len().saturating_sub(keep);
+        let of_readers = self.readers.range(..too_many).map(|reader| reader.snapshot).max();
+        of_entries.max(of_readers.unwrap_or(0))
+    }
+
+    fn forget(&mut self, horizon: Horizon, fold_to: u64) -> Forgotten {
+        let upto = horizon.low_water.max(fold_to);
+        let gone = self.entries.partition_point(|entry| entry.commit <= upto).min(FORGET);
         let entries = self.entries.drain(..gone).collect();
-        while self.oldest.front().is_some_and(|&(commit, _)| commit <= low_water) {
+        let base = self.base();
+        while self.oldest.front().is_some_and(|&(commit, _)| commit <= base) {
             self.oldest.pop_front();
         }
         let mut readers = Vec::new();
-        let forgettable = |reader: &Arc<Body>| reader.snapshot <= low_water;
+        // Of a fold, only what the base has passed already.
+        let reached = horizon.low_water.max(fold_to.min(base));
+        let forgettable = |reader: &Arc<Body>| reader.snapshot <= reached;
         while readers.len() < FORGET && self.readers.front().is_some_and(forgettable) {
             readers.extend(self.readers.pop_front());
         }
-        self.danger.forget(low_water);
+        self.danger.forget(horizon.danger);
         // After one long transaction a long log is not needed again.
         if self.entries.len() < self.entries.capacity() / 4 {
             self.entries.shrink_to(self.entries.capacity() / 2);

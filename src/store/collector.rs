@@ -1,28 +1,62 @@
-//! Collection below the low-water mark.
+//! Collection: what no snapshot can see is unlinked, and freed when nobody walks over it.
 //!
-//! A commit that overwrote something leaves a note here. Once no snapshot can see below
-//! the commit any more, what it overwrote is freed, and a tombstone's key leaves the
-//! index. Every transaction that ends works off a bounded number of notes, so that no
-//! thread of the engine's own is needed; [`Collecting::collect`] without a bound does all.
+//! ```text
+//!   commit --note--> notes --unlink--> limbo --free-->
+//!                      \                ^  nobody walks who began before the unlinking
+//!                       held --unlink--/
+//!                       under the pin that still sees it
+//! ```
+//!
+//! A commit that overwrote something leaves a note. Once the horizon has passed the commit,
+//! what it overwrote is unlinked, unless a pin sees it: then it waits for that pin, and for
+//! nothing else, so that a snapshot that stays open costs one version a key at most. Every
+//! transaction that ends works off a bounded number of notes, so that no thread of the
+//! engine's own is needed; [`Collecting::collect`] without a bound does all.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use crate::store::pins::Pins;
 use crate::store::quiet::panics_during;
+use crate::store::registry::Registry;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, Waiting, thread_hint};
 
 /// What one commit overwrote, with its types erased.
 pub(crate) trait Overwritten: Send + Sync {
     /// How many records there are.
     fn len(&self) -> usize;
-    /// Frees what ended at or below `horizon` in record `at`. Runs the user's `Drop` and
-    /// `cmp`; neither can panic out of it.
-    fn collect(&self, horizon: u64, at: usize);
+    /// Unlinks what nobody can see in the records of `round`. Runs the user's `cmp`, and
+    /// `Drop` of a key; neither can panic out of it.
+    fn collect(&self, round: &Round<'_>, harvest: &mut Harvest);
+}
+
+/// Which records are looked at, and why.
+pub(crate) struct Round<'p> {
+    pub(crate) pins: &'p Pins,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// The pin that they waited for, which is gone.
+    pub(crate) vanished: Option<u64>,
+}
+
+/// What a round brought in.
+#[derive(Default)]
+pub(crate) struct Harvest {
+    /// To be dropped when nobody walks over it any more.
+    pub(crate) unlinked: Vec<Box<dyn Send>>,
+    /// By the pin that they wait for.
+    pub(crate) held: Vec<(u64, Box<dyn Overwritten>)>,
 }
 
 pub(crate) struct Collector {
     notes: Mutex<VecDeque<Note>>,
+    /// By the pin that keeps them. Only the one who collects looks at it.
+    held: Mutex<BTreeMap<u64, Vec<Note>>>,
+    /// What was unlinked, by the epoch that must have been reached. Likewise.
+    limbo: Mutex<VecDeque<Limbo>>,
     /// Records in `notes`; a hint that spares the lock.
     pending: AtomicUsize,
+    /// Notes in `held` and batches in `limbo`; a hint that spares the locks.
+    waiting: AtomicUsize,
     /// Who is collecting: a thread's hint plus one, or nobody. It keeps a `Drop` of the
     /// user's that uses the database from collecting in turn, deeper and deeper.
     collecting: AtomicUsize,
@@ -30,9 +64,17 @@ pub(crate) struct Collector {
 }
 
 struct Note {
+    /// Of a note that is held, nothing.
     commit: u64,
     what: Box<dyn Overwritten>,
     done: usize,
+}
+
+/// What was unlinked.
+struct Limbo {
+    /// Whoever began to walk in an earlier epoch may still meet it.
+    epoch: u64,
+    unlinked: Vec<Box<dyn Send>>,
 }
 
 /// Nobody is collecting.
@@ -52,7 +94,10 @@ impl Collector {
     pub(crate) fn new() -> Self {
         Self {
             notes: Mutex::new(VecDeque::new()),
+            held: Mutex::new(BTreeMap::new()),
+            limbo: Mutex::new(VecDeque::new()),
             pending: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             collecting: AtomicUsize::new(NOBODY),
             panicked_drops: AtomicU64::new(0),
         }
@@ -68,6 +113,11 @@ impl Collector {
     /// How many records there are to look at.
     pub(crate) fn pending(&self) -> usize {
         self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Whether something waits for a pin, or for those who walk; a hint.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// How many drops of the user's have panicked during collection.
@@ -107,22 +157,111 @@ impl Collecting<'_> {
         self.0.panicked_drops.fetch_add(panics, Ordering::Relaxed);
     }
 
-    /// Looks at up to `budget` records whose commits lie at or below `horizon`. Neither
-    /// the user's `Drop` nor `cmp` runs under the lock.
-    pub(crate) fn collect(&self, horizon: u64, mut budget: usize) {
-        while budget > 0 {
-            let Some(mut note) = self.take(horizon) else { return };
-            let end = note.what.len().min(note.done.saturating_add(budget));
-            budget -= end - note.done;
-            self.0.pending.fetch_sub(end - note.done, Ordering::Relaxed);
-            self.destroy(|| (note.done..end).for_each(|at| note.what.collect(horizon, at)));
-            note.done = end;
+    /// Looks at up to `budget` records: those whose pin is gone first, then those whose
+    /// commits lie at or below the horizon. Frees what nobody walks over. Neither the
+    /// user's `Drop` nor `cmp` runs under a lock.
+    pub(crate) fn collect(&self, registry: &Registry, pins: &Pins, mut budget: usize) {
+        self.free(registry);
+        let mut harvest = Harvest::default();
+        for pin in self.vanished(pins) {
+            while budget > 0
+                && let Some(mut note) = self.take_orphan(pin)
+            {
+                self.look(&mut note, pins, Some(pin), &mut budget, &mut harvest);
+                if note.done < note.what.len() {
+                    self.0.held.lock().entry(pin).or_default().push(note);
+                } else {
+                    self.destroy(|| drop(note));
+                }
+            }
+        }
+        while budget > 0
+            && let Some(mut note) = self.take(pins.horizon())
+        {
+            self.look(&mut note, pins, None, &mut budget, &mut harvest);
             if note.done < note.what.len() {
                 self.0.notes.lock().push_front(note);
             } else {
                 self.destroy(|| drop(note));
             }
         }
+        self.store(registry, harvest);
+        let held: usize = self.0.held.lock().len();
+        // Relaxed: a hint.
+        self.0.waiting.store(held + self.0.limbo.lock().len(), Ordering::Relaxed);
+    }
+
+    fn look(
+        &self,
+        note: &mut Note,
+        pins: &Pins,
+        vanished: Option<u64>,
+        budget: &mut usize,
+        harvest: &mut Harvest,
+    ) {
+        let to = note.what.len().min(note.done.saturating_add(*budget));
+        let round = Round { pins, from: note.done, to, vanished };
+        *budget -= to - note.done;
+        // Relaxed: a hint.
+        self.0.pending.fetch_sub(to - note.done, Ordering::Relaxed);
+        self.destroy(|| note.what.collect(&round, harvest));
+        note.done = to;
+    }
+
+    /// Puts what was unlinked where it waits for those who walk, and what is held where it
+    /// waits for its pin.
+    fn store(&self, registry: &Registry, harvest: Harvest) {
+        if !harvest.held.is_empty() {
+            let mut held = self.0.held.lock();
+            for (pin, what) in harvest.held {
+                held.entry(pin).or_default().push(Note { commit: 0, what, done: 0 });
+            }
+        }
+        if !harvest.unlinked.is_empty() {
+            let epoch = registry.next_epoch();
+            self.0.limbo.lock().push_back(Limbo { epoch, unlinked: harvest.unlinked });
+            self.free(registry);
+        }
+    }
+
+    /// Frees what was unlinked before everybody who walks now began to.
+    fn free(&self, registry: &Registry) {
+        let mut reached = None;
+        loop {
+            let batch = {
+                let mut limbo = self.0.limbo.lock();
+                let Some(epoch) = limbo.front().map(|first| first.epoch) else { return };
+                if epoch > *reached.get_or_insert_with(|| registry.oldest_walk()) {
+                    return;
+                }
+                limbo.pop_front()
+            };
+            self.destroy(|| drop(batch.map(|batch| batch.unlinked)));
+        }
+    }
+
+    /// The pins that are gone, though something waits for them. O(pins).
+    fn vanished(&self, pins: &Pins) -> Vec<u64> {
+        let mut pins = pins.iter().peekable();
+        let held = self.0.held.lock();
+        let gone = held.keys().copied().filter(|&waits_for| {
+            while pins.next_if(|&pin| pin < waits_for).is_some() {}
+            pins.peek() != Some(&waits_for)
+        });
+        gone.collect()
+    }
+
+    /// A note that waited for a pin that is gone.
+    fn take_orphan(&self, gone: u64) -> Option<Note> {
+        let mut held = self.0.held.lock();
+        let notes = held.get_mut(&gone)?;
+        let note = notes.pop()?;
+        if notes.is_empty() {
+            held.remove(&gone);
+        }
+        // Relaxed: a hint.
+        self.0.pending.fetch_add(note.what.len() - note.done, Ordering::Relaxed);
+        Some(note)
     }
 
     fn take(&self, horizon: u64) -> Option<Note> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod collector;
 pub(crate) mod index;
+pub(crate) mod pins;
 pub(crate) mod publisher;
 mod quiet;
 pub(crate) mod record;

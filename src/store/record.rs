@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use std::ptr::NonNull;
 
+use crate::store::pins::Pins;
 use crate::store::quiet::Quiet;
-use crate::store::version::{Chain, Severed, Version};
+use crate::store::version::{Chain, Unlinked, Version};
 use crate::sync::Mutex;
 
 /// Tells records apart for as long as one of them can still matter to a certification.
@@ -34,7 +35,8 @@ struct State {
     leases: u32,
     /// Out of the index, or on its way out: find or create another.
     sealed: bool,
-    /// The newest horizon that a collection has come by with; no snapshot lies below it.
+    /// The newest horizon that a collection has come by with: what ended at or below it is
+    /// gone, or held by a pin that the collector waits for.
     horizon: u64,
 }
 
@@ -76,28 +78,37 @@ impl<K, V> Record<K, V> {
         state.sealed
     }
 
-    /// Ends a lease with a version.
-    pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) {
+    /// Ends a lease with a version; true if it leaves something to collect: an older
+    /// version, or its own tombstone.
+    pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) -> bool {
         let mut state = self.state.lock();
         assert!(!state.sealed, "I5: a commit installs into a record that left the index");
-        self.chain.install(version, commit);
         state.leases -= 1;
+        self.chain.install(version, commit)
     }
 
-    /// Cuts off the versions that ended at or below `horizon`. If only a tombstone at or
-    /// below it is left, seals the record (the second result): it must leave the index.
-    pub(crate) fn collect(&self, horizon: u64) -> (Severed<V>, bool) {
+    /// Unlinks the versions that no pin holds. Those that a pin still holds are told to
+    /// `held`, once each: the record must be looked at again when that pin is gone.
+    /// `vanished` is such a pin. True if only a tombstone below the horizon is left: the
+    /// record is sealed then and must leave the index.
+    pub(crate) fn collect(
+        &self,
+        pins: &Pins,
+        vanished: Option<u64>,
+        out: &mut Unlinked<V>,
+        mut held: impl FnMut(u64),
+    ) -> bool {
         let mut state = self.state.lock();
-        // Many notes of one key, one walk: what lies below an old horizon is gone already.
-        let severed = if horizon > state.horizon {
-            state.horizon = horizon;
-            self.chain.sever(horizon)
-        } else {
-            Severed::nothing()
-        };
-        let dead = !state.sealed && state.leases == 0 && self.chain.is_dead(horizon);
+        let before = state.horizon;
+        // Many notes of one key, one walk: what ended below an old horizon is known.
+        if pins.horizon() > before || vanished.is_some() {
+            state.horizon = before.max(pins.horizon());
+            self.chain
+                .unlink(|begin, end| keep(pins, begin, end, before, vanished, &mut held), out);
+        }
+        let dead = !state.sealed && state.leases == 0 && self.chain.is_dead(pins.horizon());
         state.sealed |= dead;
-        (severed, dead)
+        dead
     }
 
     /// How many versions there are.
@@ -105,4 +116,25 @@ impl<K, V> Record<K, V> {
         let _state = self.state.lock();
         self.chain.len()
     }
+}
+
+/// Whether a version is kept, and who must be told.
+fn keep(
+    pins: &Pins,
+    begin: u64,
+    end: u64,
+    horizon_before: u64,
+    vanished: Option<u64>,
+    held: &mut impl FnMut(u64),
+) -> bool {
+    if end > pins.horizon() {
+        return true;
+    }
+    let Some(pin) = pins.first_within(begin, end) else { return false };
+    // A version waits for the oldest pin that holds it.
+    let orphaned = vanished.is_some_and(|gone| begin <= gone && gone < end && gone < pin);
+    if end > horizon_before || orphaned {
+        held(pin);
+    }
+    true
 }

@@ -1,15 +1,24 @@
-//! The snapshot registry: who reads at which timestamp.
+//! The snapshot registry: who reads at which timestamp, and who walks a chain just now.
 //!
 //! Every transaction holds a slot, a cache line of its own; nothing else is written by a
 //! transaction that only reads. Slots are never taken back from the list, which grows
 //! without limit, so `begin` cannot fail.
 //!
 //! ```text
-//!   register:  slot = w;  fence;  s = load w again      oldest:  w' = load w;  fence;  scan
+//!   register:  pin = w and above;  fence;  s = load w again;  pin = s exactly
+//!   pins:      w' = load w;  fence;  scan
 //! ```
 //!
 //! Either the scan sees the slot, or the second load sees a timestamp at or above the
 //! scan's: a snapshot that a scan misses is never below what the scan returned (I3).
+//!
+//! ```text
+//!   walk:      walking = epoch;  fence;  follow pointers;  walking = idle
+//!   collect:   unlink;  epoch += 1;  fence;  free once nobody walks in an older epoch
+//! ```
+//!
+//! A pin is a fact of a transaction and may last for an hour; a walk lasts for one look-up.
+//! So an idle transaction keeps the versions that it can see, and delays nothing else.
 
 use crate::bugs::{Bug, Bugs};
 use crate::sync::{
@@ -22,8 +31,21 @@ const SEGMENT: usize = 64;
 #[cfg(precedent_loom)]
 const SEGMENT: usize = 3;
 
+/// Snapshots that one transaction can pin at the same time: the one that it reads, the one
+/// that it slides to, and those at which `peek` handed something out.
+#[cfg(not(precedent_loom))]
+pub(crate) const PINS: usize = 4;
+#[cfg(precedent_loom)]
+pub(crate) const PINS: usize = 3;
+
 /// What a slot says when it holds nothing back.
 const NOTHING: u64 = u64::MAX;
+
+/// The phases of a slot's transaction, in the low bits below its turn.
+const RUNNING: u64 = 0;
+#[allow(dead_code, reason = "dooming comes with the next change")]
+const COMMITTING: u64 = 1;
+const DOOMED: u64 = 2;
 
 /// What a registered transaction means to the certifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +61,8 @@ pub(crate) enum Role {
 pub(crate) struct Registry {
     /// The published timestamp w: every commit at or below it is visible.
     published: CachePadded<AtomicU64>,
+    /// Counts the batches of versions that were unlinked. Written by whoever collects.
+    epoch: CachePadded<AtomicU64>,
     first: Segment,
     /// Slots from this number on were never claimed; scans end there. Only grows.
     used: CachePadded<AtomicUsize>,
@@ -53,13 +77,18 @@ struct Segment {
 struct Slot {
     /// Whether a transaction holds the slot. Claimed by compare-and-swap.
     claimed: AtomicBool,
-    /// No version visible at or after this timestamp may go. Only the holder writes it.
-    pin: AtomicU64,
+    /// Timestamps whose versions must stay, doubled, plus one while the holder has not
+    /// settled yet: then every version visible at or after it. Only the holder writes them.
+    pins: [AtomicU64; PINS],
     /// The read timestamp, doubled, plus one for a writer; `NOTHING` for the untracked.
     /// Only the holder writes it.
     mark: AtomicU64,
-    /// How many transactions have held the slot. Only the holder writes it.
-    turns: AtomicU64,
+    /// How many transactions have held the slot, times four, plus the phase of the present
+    /// one. Written by the holder, and by compare-and-swap by whoever dooms it.
+    phase: AtomicU64,
+    /// The epoch in which the holder follows pointers of a chain, else `NOTHING`. Only the
+    /// holder writes it.
+    walking: AtomicU64,
 }
 
 /// A claimed slot with a registered snapshot. Its holder must give it back by
@@ -72,10 +101,69 @@ pub(crate) struct Ticket {
     timestamp: u64,
 }
 
+/// Which of its pins a transaction reads at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Pin(usize);
+
+impl Pin {
+    /// The one that `register` settles.
+    pub(crate) const FIRST: Self = Self(0);
+}
+
+/// Lets a transaction walk.
+#[derive(Clone, Copy)]
+pub(crate) struct Walker<'r> {
+    registry: &'r Registry,
+    ticket: &'r Ticket,
+}
+
+impl<'r> Walker<'r> {
+    /// Announces that the transaction follows pointers of a chain. Walks may be nested; the
+    /// outermost counts.
+    pub(crate) fn walk(self) -> Walk<'r> {
+        let slot = self.registry.slot(self.ticket);
+        // Relaxed: only the holder writes it.
+        if slot.walking.load(Ordering::Relaxed) != NOTHING {
+            return Walk { slot, release: Release::Nothing };
+        }
+        self.registry.start_walk(slot);
+        Walk { slot, release: Release::Walking }
+    }
+}
+
+/// While it lives, the versions that the holder's chains lead to are not freed.
+pub(crate) struct Walk<'r> {
+    slot: &'r Slot,
+    release: Release,
+}
+
+/// What the end of a walk gives back.
+enum Release {
+    /// A walk around this one goes on.
+    Nothing,
+    Walking,
+    #[allow(dead_code, reason = "snapshots come with the next change")]
+    Slot,
+}
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        if crate::sync::model_failed() || matches!(self.release, Release::Nothing) {
+            return;
+        }
+        // Release: pairs with the Acquire load of `oldest_walk`.
+        self.slot.walking.store(NOTHING, Ordering::Release);
+        if matches!(self.release, Release::Slot) {
+            self.slot.claimed.store(false, Ordering::Release);
+        }
+    }
+}
+
 impl Registry {
     pub(crate) fn new(bugs: Bugs) -> Self {
         Self {
             published: CachePadded::new(AtomicU64::new(0)),
+            epoch: CachePadded::new(AtomicU64::new(1)),
             first: Segment::new(),
             used: CachePadded::new(AtomicUsize::new(0)),
             bugs,
@@ -98,20 +186,17 @@ impl Registry {
     /// Takes a slot and registers the newest snapshot in it. Never fails; waits for nobody.
     pub(crate) fn register(&self, role: Role) -> Ticket {
         let (slot, number) = self.claim();
-        // Before the fence, so that a scan that must see the slot goes far enough.
-        if number as usize >= self.used.load(Ordering::Relaxed) {
-            self.used.fetch_max(number as usize + 1, Ordering::AcqRel);
-        }
         // Relaxed: the holder is the only one that counts.
-        let turn = slot.turns.load(Ordering::Relaxed) + 1;
-        slot.turns.store(turn, Ordering::Relaxed);
+        let turn = (slot.phase.load(Ordering::Relaxed) >> 2) + 1;
+        slot.phase.store(turn << 2 | RUNNING, Ordering::Release);
         let first = self.published();
         // Release: whoever reads these knows what the slot's last holder appended.
-        slot.pin.store(first, Ordering::Release);
+        slot.pins[0].store(unsettled(first), Ordering::Release);
         slot.mark.store(mark(role, first), Ordering::Release);
-        // Pairs with the fence of `oldest`: the scan sees the slot, or we see its w.
+        // Pairs with the fence of `scan`: the scan sees the slot, or we see its w.
         fence(Ordering::SeqCst);
         let timestamp = if self.bugs.has(Bug::NoSecondLoad) { first } else { self.published() };
+        slot.pins[0].store(settled(timestamp), Ordering::Release);
         if timestamp != first {
             slot.mark.store(mark(role, timestamp), Ordering::Release);
         }
@@ -131,11 +216,17 @@ impl Registry {
                     slot.claimed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
                 };
                 if !slot.claimed.load(Ordering::Relaxed) && claim().is_ok() {
-                    return (slot, base + at as u64);
+                    let number = base + at;
+                    // Before any fence of the holder's: a scan that must see the slot goes
+                    // far enough.
+                    if number >= self.used.load(Ordering::Relaxed) {
+                        self.used.fetch_max(number + 1, Ordering::AcqRel);
+                    }
+                    return (slot, number as u64);
                 }
             }
             segment = segment.next.get_or_init(|| Box::new(Segment::new()));
-            base += SEGMENT as u64;
+            base += SEGMENT;
         }
     }
 
@@ -151,34 +242,61 @@ impl Registry {
         .take(self.used.load(Ordering::Relaxed))
     }
 
-    /// A timestamp such that no version visible at or after it may be collected: no
-    /// registered snapshot, now or later, lies below it (I3). O(slots).
-    pub(crate) fn oldest_pin(&self) -> u64 {
-        self.oldest(|slot| slot.pin.load(Ordering::Acquire))
+    /// Adds the snapshots that are registered to `pins`. No snapshot that it misses, be it
+    /// registered now or later, lies below the result, which is published (I3). O(slots).
+    pub(crate) fn pins(&self, pins: &mut Vec<u64>) -> u64 {
+        let mut floor = self.published();
+        // Pairs with the fence of `register`.
+        fence(Ordering::SeqCst);
+        for slot in self.slots() {
+            for pin in &slot.pins {
+                // Acquire: pairs with the Release stores of the holder.
+                match pin.load(Ordering::Acquire) {
+                    NOTHING => {}
+                    pin if pin & 1 == 1 => floor = floor.min(pin >> 1),
+                    pin => pins.push(pin >> 1),
+                }
+            }
+        }
+        floor
     }
 
     /// The low-water mark: the smallest read timestamp of active writers and of readers
     /// not known to be safe, else the published timestamp (I3). O(slots).
     pub(crate) fn low_water(&self) -> u64 {
-        self.oldest(|slot| slot.mark.load(Ordering::Acquire) >> 1)
+        self.oldest(|_| true)
     }
 
-    fn oldest(&self, field: impl Fn(&Slot) -> u64) -> u64 {
+    /// The smallest read timestamp of an active writer, else the published timestamp. O(slots).
+    pub(crate) fn oldest_writer(&self) -> u64 {
+        self.oldest(|mark| mark & 1 == 1)
+    }
+
+    /// The smallest read timestamp of a reader not known to be safe. O(slots).
+    pub(crate) fn oldest_reader(&self) -> u64 {
+        self.oldest(|mark| mark & 1 == 0)
+    }
+
+    fn oldest(&self, counts: impl Fn(u64) -> bool) -> u64 {
         let published = self.published();
+        self.marks().filter(|&mark| counts(mark)).fold(published, |w, mark| w.min(mark >> 1))
+    }
+
+    /// The marks of the transactions that hold something back.
+    fn marks(&self) -> impl Iterator<Item = u64> {
         // Pairs with the fence of `register`.
         fence(Ordering::SeqCst);
-        self.slots().map(field).fold(published, u64::min)
+        self.slots().filter_map(|slot| {
+            // In this order: a phase that is newer than the mark says that it runs.
+            let mark = slot.mark.load(Ordering::Acquire);
+            (mark != NOTHING && slot.phase.load(Ordering::Acquire) & 3 != DOOMED).then_some(mark)
+        })
     }
 
     /// Whether an active writer's read timestamp lies below `timestamp`, which was
     /// published already. Once false, always false. O(slots).
     pub(crate) fn writer_below(&self, timestamp: u64) -> bool {
-        // Pairs with the fence of `register`.
-        fence(Ordering::SeqCst);
-        self.slots().any(|slot| {
-            let mark = slot.mark.load(Ordering::Acquire);
-            mark != NOTHING && mark & 1 == 1 && mark >> 1 < timestamp
-        })
+        self.marks().any(|mark| mark & 1 == 1 && mark >> 1 < timestamp)
     }
 
     fn slot(&self, ticket: &Ticket) -> &Slot {
@@ -191,9 +309,46 @@ impl Registry {
         &segment.slots[number % SEGMENT]
     }
 
-    /// Tells the new read timestamp of a snapshot that slid forward. The pin of the
-    /// first one stays: values that were handed out there must live (I4), and since
-    /// collection spares everything above the oldest pin, it covers the new one too.
+    /// Registers one more snapshot for a transaction, the newest one, by the protocol of
+    /// `register`. None if it has no pin to spare. `spare` pins are left alone.
+    pub(crate) fn pin_newest(&self, ticket: &Ticket, spare: usize) -> Option<(Pin, u64)> {
+        let slot = self.slot(ticket);
+        let pin = free_pin(slot, spare)?;
+        slot.pins[pin.0].store(unsettled(self.published()), Ordering::Release);
+        // Pairs with the fence of `pins`.
+        fence(Ordering::SeqCst);
+        let timestamp = self.published();
+        slot.pins[pin.0].store(settled(timestamp), Ordering::Release);
+        Some((pin, timestamp))
+    }
+
+    /// Registers one more snapshot for a transaction, at a timestamp that the caller knows
+    /// to be kept by somebody until now, and asks again after the fence. None if not, or if
+    /// the transaction has no pin left.
+    pub(crate) fn pin_kept(
+        &self,
+        ticket: &Ticket,
+        timestamp: u64,
+        still_kept: impl FnOnce() -> bool,
+    ) -> Option<Pin> {
+        let slot = self.slot(ticket);
+        let pin = free_pin(slot, 0)?;
+        slot.pins[pin.0].store(settled(timestamp), Ordering::Release);
+        // Pairs with the fence of `pins`: that scan sees the pin, or we see what came first.
+        fence(Ordering::SeqCst);
+        if still_kept() {
+            return Some(pin);
+        }
+        self.unpin(ticket, pin);
+        None
+    }
+
+    /// Gives one snapshot of a transaction up.
+    pub(crate) fn unpin(&self, ticket: &Ticket, pin: Pin) {
+        self.slot(ticket).pins[pin.0].store(NOTHING, Ordering::Release);
+    }
+
+    /// Tells the new read timestamp of a transaction that slid; it has pinned it already.
     pub(crate) fn slide(&self, ticket: &Ticket, role: Role, timestamp: u64) {
         self.slot(ticket).mark.store(mark(role, timestamp), Ordering::Release);
     }
@@ -203,25 +358,100 @@ impl Registry {
         self.slot(ticket).mark.store(NOTHING, Ordering::Release);
     }
 
+    #[allow(dead_code, reason = "dooming comes with the next change")]
+    /// A transaction starts to commit; false if it was doomed before. From now on it
+    /// cannot be.
+    pub(crate) fn start_commit(&self, ticket: &Ticket) -> bool {
+        let (running, committing) = (ticket.turn << 2 | RUNNING, ticket.turn << 2 | COMMITTING);
+        let phase = &self.slot(ticket).phase;
+        phase.compare_exchange(running, committing, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    #[allow(dead_code, reason = "dooming comes with the next change")]
+    /// Whether somebody else has doomed the transaction.
+    pub(crate) fn is_doomed(&self, ticket: &Ticket) -> bool {
+        self.slot(ticket).phase.load(Ordering::Acquire) == ticket.turn << 2 | DOOMED
+    }
+
     /// Gives the slot back; the ticket is void from now on.
     pub(crate) fn release(&self, ticket: &Ticket) {
         let slot = self.slot(ticket);
         // Release: pairs with the Acquire loads of scans, which then see what the
         // transaction appended to the log before it ended.
         slot.mark.store(NOTHING, Ordering::Release);
-        slot.pin.store(NOTHING, Ordering::Release);
+        slot.pins.iter().for_each(|pin| pin.store(NOTHING, Ordering::Release));
         slot.claimed.store(false, Ordering::Release);
+    }
+
+    /// For the holder of a ticket.
+    pub(crate) fn walker<'r>(&'r self, ticket: &'r Ticket) -> Walker<'r> {
+        Walker { registry: self, ticket }
+    }
+
+    #[allow(dead_code, reason = "snapshots come with the next change")]
+    /// As [`Walker::walk`], for those who hold no slot: a slot is claimed for as long as the walk.
+    pub(crate) fn walk_anywhere(&self) -> Walk<'_> {
+        let (slot, _) = self.claim();
+        self.start_walk(slot);
+        Walk { slot, release: Release::Slot }
+    }
+
+    fn start_walk(&self, slot: &Slot) {
+        // Acquire: pairs with the increment of `next_epoch`: what was unlinked before it
+        // is out of reach.
+        slot.walking.store(self.epoch.load(Ordering::Acquire), Ordering::Release);
+        // Pairs with the fence of `next_epoch`: it sees the walk, or the walk what it unlinked.
+        if !self.bugs.has(Bug::WalkUnannounced) {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Begins a new epoch after something was unlinked: it can be freed as soon as
+    /// `oldest_walk` has reached the result.
+    pub(crate) fn next_epoch(&self) -> u64 {
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        // Pairs with the fence of `start_walk`.
+        fence(Ordering::SeqCst);
+        epoch
+    }
+
+    /// The oldest epoch in which somebody walks; `u64::MAX` if nobody does. O(slots).
+    pub(crate) fn oldest_walk(&self) -> u64 {
+        // Acquire: pairs with the Release store that ends a walk.
+        self.slots().map(|slot| slot.walking.load(Ordering::Acquire)).fold(NOTHING, u64::min)
+    }
+
+    /// How many slots a scan looks at.
+    pub(crate) fn slots_used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
     }
 
     /// How many transactions are open, and the smallest read timestamp that one pins.
     pub(crate) fn census(&self) -> (usize, Option<u64>) {
-        // A claimed slot pins something from its registration to its end.
-        let pins = self.slots().map(|slot| slot.pin.load(Ordering::Acquire));
-        let open = pins.filter(|&pin| pin != NOTHING);
-        open.fold((0, None), |(count, oldest), pin| {
+        // A transaction pins something from its registration to its end.
+        let pins = self.slots().filter_map(|slot| {
+            let pins = slot.pins.iter().map(|pin| pin.load(Ordering::Acquire));
+            pins.filter(|&pin| pin != NOTHING).map(|pin| pin >> 1).min()
+        });
+        pins.fold((0, None), |(count, oldest), pin| {
             (count + 1, Some(oldest.map_or(pin, |oldest: u64| oldest.min(pin))))
         })
     }
+}
+
+/// A pin that holds nothing, if more than `spare` do.
+fn free_pin(slot: &Slot, spare: usize) -> Option<Pin> {
+    // Relaxed: only the holder writes them.
+    let free = |at: &usize| slot.pins[*at].load(Ordering::Relaxed) == NOTHING;
+    (0..PINS).filter(free).nth(spare).map(Pin)
+}
+
+fn settled(timestamp: u64) -> u64 {
+    timestamp << 1
+}
+
+fn unsettled(timestamp: u64) -> u64 {
+    timestamp << 1 | 1
 }
 
 fn mark(role: Role, timestamp: u64) -> u64 {
@@ -245,9 +475,10 @@ impl Slot {
     fn new() -> Self {
         Self {
             claimed: AtomicBool::new(false),
-            pin: AtomicU64::new(NOTHING),
+            pins: std::array::from_fn(|_| AtomicU64::new(NOTHING)),
             mark: AtomicU64::new(NOTHING),
-            turns: AtomicU64::new(0),
+            phase: AtomicU64::new(0),
+            walking: AtomicU64::new(NOTHING),
         }
     }
 }

@@ -8,11 +8,16 @@
 //! A version is visible at s iff begin <= s < end. Chains are ordered by commit timestamp,
 //! newest first, whatever the order in which commits install them. Readers walk a chain
 //! without a latch; whoever changes it holds the record's latch (see `record.rs`).
+//!
+//! A version that no snapshot can see is unlinked, be it in the middle, and freed when
+//! nobody walks any more who may have met it (see `registry.rs`). Two facts keep memory in
+//! use alive (I4): a *pin* the version that it sees, and a *walk* everything on its way.
 #![allow(unsafe_code)]
 
 use std::ptr::{self, NonNull};
 
 use crate::store::quiet::Quiet;
+use crate::store::registry::Walk;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, model_failed};
 
 /// The end of a version that nothing has overwritten.
@@ -67,12 +72,6 @@ impl<V> Version<V> {
         self.end.load(Ordering::Acquire)
     }
 
-    /// Whether it overwrote something that is still there.
-    pub(crate) fn has_older(&self) -> bool {
-        // Relaxed: only whether there is one counts.
-        !self.older.load(Ordering::Relaxed).is_null()
-    }
-
     #[cfg(not(precedent_loom))]
     fn check_alive(&self) {}
 
@@ -106,16 +105,22 @@ pub(crate) struct Chain<V> {
     head: AtomicPtr<Version<V>>,
 }
 
-/// Versions cut off a chain, freed when dropped: outside every latch.
-pub(crate) struct Severed<V>(*mut Version<V>);
+/// Versions that were unlinked, freed when dropped: outside every latch, and not before
+/// everybody who may walk over them has left.
+pub(crate) struct Unlinked<V>(Vec<NonNull<Version<V>>>);
 
-// SAFETY: a severed chain owns its versions; moving it moves values of V.
-unsafe impl<V: Send> Send for Severed<V> {}
+// SAFETY: it owns its versions; moving it moves values of V.
+unsafe impl<V: Send> Send for Unlinked<V> {}
 
-impl<V> Severed<V> {
-    /// An empty piece of a chain.
-    pub(crate) fn nothing() -> Self {
-        Self(ptr::null_mut())
+impl<V> Default for Unlinked<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<V> Unlinked<V> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -124,34 +129,33 @@ impl<V> Chain<V> {
         Self { head: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// The newest version, if there is any.
+    /// The newest version, if there is any. The caller walks, or holds the latch.
     fn newest(&self) -> Option<&Version<V>> {
-        // SAFETY: the newest version of a chain is freed only with the chain itself. One
-        // that is no longer the newest is freed by `sever`: not while a caller can see it
-        // (I4), and not under the latch.
+        // SAFETY: what a chain links to is freed only after it was unlinked, under the
+        // latch, and after every walk that began before has ended (I4).
         // Acquire: pairs with the Release store that linked the version.
         unsafe { self.head.load(Ordering::Acquire).as_ref() }
     }
 
     /// The commit timestamp of the newest version; 0 if there is none.
-    pub(crate) fn newest_begin(&self) -> u64 {
+    pub(crate) fn newest_begin(&self, _walk: &Walk<'_>) -> u64 {
         self.newest().map_or(0, Version::begin)
     }
 
-    /// The version visible at `timestamp`, a tombstone included. The caller's snapshot
-    /// must be registered at or below it, which keeps the version alive (I4).
-    pub(crate) fn visible_at(&self, timestamp: u64) -> Option<&Version<V>> {
+    /// The version visible at `timestamp`, a tombstone included. The timestamp must be
+    /// pinned by the caller, which keeps the version alive after the walk (I4).
+    pub(crate) fn visible_at(&self, timestamp: u64, _walk: &Walk<'_>) -> Option<&Version<V>> {
         let mut version = self.newest()?;
         while version.begin() > timestamp {
-            // SAFETY: `sever` cuts only below the newest version whose begin is at or
-            // below every registered snapshot; the walk has not reached it yet.
+            // SAFETY: as in `newest`.
             version = unsafe { version.older.load(Ordering::Acquire).as_ref() }?;
         }
         Some(version)
     }
 
-    /// Links a version into its place. The caller holds the record's latch.
-    pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) {
+    /// Links a version into its place; true if it leaves something to collect: an older
+    /// version, or itself, a tombstone. The caller holds the record's latch.
+    pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) -> bool {
         // SAFETY: until it is linked below, only the caller knows the version.
         let linked = unsafe { version.as_ref() };
         linked.begin.store(commit, Ordering::Relaxed);
@@ -173,28 +177,36 @@ impl<V> Chain<V> {
         // Release: pairs with the Acquire loads of readers that walk the chain.
         place.store(version.as_ptr(), Ordering::Release);
         // SAFETY: as above.
-        if let Some(older) = unsafe { older.as_ref() } {
+        let older = unsafe { older.as_ref() };
+        if let Some(older) = older {
             // Release: pairs with the Acquire load in `end`.
             older.end.store(commit, Ordering::Release);
         }
+        older.is_some() || linked.value.is_none()
     }
 
-    /// Cuts off every version that ended at or below `horizon`. The caller holds the
-    /// record's latch, and no snapshot below `horizon` is or can become registered.
-    pub(crate) fn sever(&self, horizon: u64) -> Severed<V> {
-        let mut version = self.newest();
-        while let Some(kept) = version {
-            if kept.begin() <= horizon {
-                // Relaxed: nobody walks below a version that it can see.
-                return Severed(kept.older.swap(ptr::null_mut(), Ordering::Relaxed));
+    /// Unlinks every version that was overwritten and is not `kept`, asked with its begin
+    /// and end. The caller holds the record's latch.
+    pub(crate) fn unlink(&self, mut kept: impl FnMut(u64, u64) -> bool, out: &mut Unlinked<V>) {
+        let Some(mut newer) = self.newest() else { return };
+        loop {
+            // Relaxed: under the latch nobody else links or unlinks.
+            let next = newer.older.load(Ordering::Relaxed);
+            // SAFETY: as in `newest`; it is linked, and we hold the latch.
+            let Some(version) = (unsafe { next.as_ref() }) else { return };
+            if kept(version.begin(), version.end()) {
+                newer = version;
+                continue;
             }
-            // SAFETY: under the latch nobody else cuts.
-            version = unsafe { kept.older.load(Ordering::Relaxed).as_ref() };
+            // The unlinked one still leads on, for those who stand on it.
+            // Release: pairs with the Acquire loads of walks, which see what it leads to.
+            newer.older.store(version.older.load(Ordering::Relaxed), Ordering::Release);
+            out.0.extend(NonNull::new(next));
         }
-        Severed::nothing()
     }
 
-    /// Whether the one version that is left is a tombstone at or below `horizon`.
+    /// Whether the one version that is left is a tombstone at or below `horizon`. The
+    /// caller holds the record's latch.
     pub(crate) fn is_dead(&self, horizon: u64) -> bool {
         self.newest().is_none_or(|newest| {
             newest.value().is_none()
@@ -218,25 +230,27 @@ impl<V> Chain<V> {
 
 impl<V> Drop for Chain<V> {
     fn drop(&mut self) {
-        if !model_failed() {
-            // AcqRel: nobody else has the chain any more; loom has no cheaper way to ask.
-            drop(Severed(self.head.swap(ptr::null_mut(), Ordering::AcqRel)));
+        if model_failed() {
+            return;
+        }
+        // AcqRel: nobody else has the chain any more; loom has no cheaper way to ask.
+        let mut next = self.head.swap(ptr::null_mut(), Ordering::AcqRel);
+        // A loop, not recursion: chains can be long.
+        while let Some(version) = NonNull::new(next) {
+            // SAFETY: the chain is the only owner of what it links to.
+            unsafe {
+                next = version.as_ref().older.load(Ordering::Relaxed);
+                free(version);
+            }
         }
     }
 }
 
-impl<V> Drop for Severed<V> {
+impl<V> Drop for Unlinked<V> {
     fn drop(&mut self) {
-        if model_failed() {
-            return;
-        }
-        // A loop, not recursion: chains can be long.
-        while let Some(version) = NonNull::new(self.0) {
-            // SAFETY: a severed chain is the only owner of its versions.
-            unsafe {
-                self.0 = version.as_ref().older.load(Ordering::Relaxed);
-                free(version);
-            }
+        if !model_failed() {
+            // SAFETY: what was unlinked has no other owner.
+            self.0.drain(..).for_each(|version| unsafe { free(version) });
         }
     }
 }

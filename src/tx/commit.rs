@@ -19,7 +19,8 @@ use crate::ssi::Conflict;
 use crate::ssi::certify::{self, Verdict};
 use crate::ssi::explain;
 use crate::ssi::footprint::{Body, Footprint};
-use crate::ssi::log::{Stance, View};
+use crate::ssi::log::{Moved, Overwriter, Stance, View};
+use crate::store::collector::Overwritten;
 use crate::timestamp::Timestamp;
 use crate::tx::core::Core;
 use crate::tx::engine::Isolation;
@@ -60,20 +61,18 @@ impl Core<'_> {
         if !self.tables.iter().any(|table| table.has_writes()) {
             return self.finish();
         }
-        let sealed = Sealed::new(self);
-        let commit = match self.certify_and_append(&sealed.body) {
+        let mut sealed = Sealed::new(self);
+        let commit = match self.certify_and_append(&mut sealed.body) {
             Ok(commit) => commit,
             Err(conflict) => return self.aborted(conflict),
         };
         // From here on nothing of the user's runs and nothing can fail (I6).
         self.tables.iter().for_each(|table| table.hand_over());
-        let parts = sealed.install(commit);
+        let overwritten = sealed.install(commit);
         self.engine.publisher.installed(&self.engine.registry, commit);
         self.engine.publisher.wait_for(&self.engine.registry, commit);
-        for part in parts {
-            if let Some(overwritten) = part.overwritten() {
-                self.engine.collector.note(commit, overwritten);
-            }
+        for what in overwritten {
+            self.engine.collector.note(commit, what);
         }
         self.end(&Ending::Committed(commit));
         Ok(Commit { timestamp: Timestamp::from(commit) })
@@ -116,45 +115,70 @@ impl Core<'_> {
 
     /// Certifies and appends; certifies anew whenever the log has moved on in between.
     /// Each further round is another transaction's commit.
-    fn certify_and_append(&self, body: &Arc<Body>) -> Result<u64, Conflict> {
+    fn certify_and_append(&self, body: &mut Arc<Body>) -> Result<u64, Conflict> {
         let log = &self.engine.log;
         let snapshot_isolation = self.engine.config.isolation == Isolation::Snapshot;
         let blind = !body.footprint.observes && !snapshot_isolation;
-        if blind && let Ok(commit) = log.append(body, Stance::Blind) {
-            return Ok(commit);
-        }
         let mut view = View::new(body.snapshot);
+        // What the view names stays while we walk.
+        let mut walk = None;
         let mut overwriter = None;
         loop {
             let stance = match overwriter.take() {
+                _ if blind => Stance::Blind,
                 _ if snapshot_isolation => Stance::Exactly(&view),
                 Some(overwriter) => Stance::Edged(&view, overwriter),
                 None => Stance::Clear(&view),
             };
-            if let Ok(commit) = log.append(body, stance) {
-                return Ok(commit);
-            }
-            log.catch_up(&mut view, false);
-            overwriter = if snapshot_isolation {
-                match certify::first_writer(body, &view.entries) {
+            let moved = match log.append(body, stance) {
+                Ok(commit) => return Ok(commit),
+                Err(moved) => moved,
+            };
+            walk.get_or_insert_with(|| self.walker().walk());
+            let caught_up = match moved {
+                Moved::On => log.catch_up(&mut view, false),
+                Moved::Folded => Err(moved),
+            };
+            overwriter = match caught_up {
+                Ok(()) if snapshot_isolation => match certify::first_writer(body, &view.entries) {
                     Some(winner) => return Err(explain::lost_race(body, &winner)),
                     None => None,
+                },
+                Ok(()) => self.certify_writer(body, &mut view)?,
+                Err(_) => {
+                    self.renew(body)?;
+                    view = View::new(body.snapshot);
+                    None
                 }
-            } else {
-                self.certify_writer(body, &mut view)?
             };
         }
+    }
+
+    /// The log was folded past the snapshot: moves the closed footprint up to the fold.
+    fn renew(&self, body: &mut Arc<Body>) -> Result<(), Conflict> {
+        // First-committer-wins would have to ask the commits that are forgotten.
+        let serializable = self.engine.config.isolation == Isolation::Serializable;
+        let same = serializable && self.move_past_fold(&body.footprint);
+        // Nobody else has it before it is appended.
+        match Arc::get_mut(body).filter(|_| same) {
+            Some(body) => body.snapshot = self.snapshot(),
+            None => return Err(self.conservative()),
+        }
+        Ok(())
     }
 
     fn certify_writer(
         &self,
         body: &Arc<Body>,
         view: &mut View,
-    ) -> Result<Option<crate::ssi::log::Overwriter>, Conflict> {
+    ) -> Result<Option<Overwriter>, Conflict> {
         if certify::first_overwriter(body, &view.entries).is_none() {
             return Ok(None);
         }
-        self.engine.log.catch_up(view, true);
+        if self.engine.log.catch_up(view, true).is_err() {
+            // Folded: the next look at the log finds that out again.
+            return Ok(None);
+        }
         match certify::certify_writer(body, view, self.engine.config.max_search_steps) {
             Verdict::Clear => Ok(None),
             Verdict::Edged(overwriter) => Ok(Some(overwriter)),
@@ -174,13 +198,19 @@ impl Core<'_> {
         if self.is_safe() {
             return Ok(());
         }
-        let body = Arc::new(self.seal(false).0);
+        let mut body = Arc::new(self.seal(false).0);
         // In this order: a writer that has ended by now has announced its danger.
         let publish = self.engine.registry.writer_below(body.snapshot);
         let mut view = View::new(body.snapshot);
-        // Ends: each further round is another transaction's commit.
-        while self.engine.log.end_reader(&body, view.position, publish).is_err() {
-            self.engine.log.catch_up(&mut view, false);
+        let _walk = self.walker().walk();
+        // Ends: each further round is another transaction's commit, or a fold.
+        while let Err(moved) = self.engine.log.end_reader(&body, view.position, publish) {
+            let folded = moved == Moved::Folded;
+            if folded || self.engine.log.catch_up(&mut view, false).is_err() {
+                self.renew(&mut body)?;
+                view = View::new(body.snapshot);
+                continue;
+            }
             match certify::certify_reader(&body, &view, self.engine.config.max_search_steps) {
                 Verdict::Clear | Verdict::Edged(_) => {}
                 Verdict::Cycle(steps) => return Err(explain::cycle(&body, &steps)),
@@ -233,9 +263,9 @@ impl Sealed {
         Self { body: Arc::new(body), leases: Leases(parts) }
     }
 
-    fn install(mut self, commit: u64) -> Vec<Arc<dyn CommitPart>> {
+    /// Installs every write; returns what is to be collected some day.
+    fn install(mut self, commit: u64) -> Vec<Box<dyn Overwritten>> {
         let parts = std::mem::take(&mut self.leases.0);
-        parts.iter().for_each(|part| part.install(commit));
-        parts
+        parts.into_iter().filter_map(|part| part.install(commit)).collect()
     }
 }

@@ -5,8 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::ssi::TransactionId;
+use crate::ssi::footprint::Footprint;
 use crate::ssi::log::View;
-use crate::store::registry::{Role, Ticket};
+use crate::store::registry::{Pin, Role, Ticket, Walker};
 use crate::tx::engine::{Engine, Isolation};
 use crate::tx::hook::{Ending, Hook};
 use crate::tx::table::{Key, Table, Value};
@@ -37,9 +38,15 @@ pub(crate) struct Core<'db> {
     role: Role,
     /// s(T).
     snapshot: Cell<u64>,
+    /// Which pin holds it.
+    pin: Cell<Pin>,
+    /// `peek` has handed something out that only the present pin keeps.
+    peeked: Cell<bool>,
     /// Whether reads are recorded: not under `Isolation::Snapshot`, not on a snapshot
-    /// that was known to be safe when it was taken.
-    tracked: bool,
+    /// that is known to be safe.
+    tracked: Cell<bool>,
+    /// Reads since a reader last asked whether it is safe by now.
+    reads: Cell<u32>,
     /// How often the snapshot slid; open ranges compare it.
     slides: Cell<u32>,
     /// Something observed has changed, so that the snapshot can never slide again.
@@ -58,6 +65,9 @@ pub(crate) struct Core<'db> {
     /// Whether the end was told to the recorder.
     ended: Cell<bool>,
 }
+
+/// How many reads of a tracked reader lie between two questions whether it is safe.
+const ASK_EVERY: u32 = 64;
 
 /// While it lives, a user's comparator may run.
 pub(crate) struct Comparing<'c>(&'c Cell<u32>);
@@ -78,7 +88,7 @@ impl<'db> Core<'db> {
         };
         let ticket = engine.registry.register(role);
         let snapshot = ticket.timestamp();
-        let safe = serializable && read_only && is_safe(&engine, snapshot);
+        let safe = serializable && read_only && engine.is_safe(snapshot);
         if safe {
             engine.registry.stop_tracking(&ticket);
         }
@@ -88,7 +98,10 @@ impl<'db> Core<'db> {
             ticket,
             role,
             snapshot: Cell::new(snapshot),
-            tracked: serializable && !safe,
+            pin: Cell::new(Pin::FIRST),
+            peeked: Cell::new(false),
+            tracked: Cell::new(serializable && !safe),
+            reads: Cell::new(0),
             slides: Cell::new(0),
             stuck: Cell::new(false),
             disturbed: Cell::new(false),
@@ -122,7 +135,34 @@ impl<'db> Core<'db> {
     }
 
     pub(crate) fn is_tracked(&self) -> bool {
-        self.tracked
+        self.tracked.get()
+    }
+
+    /// Follows chains.
+    pub(crate) fn walker(&self) -> Walker<'_> {
+        self.engine.registry.walker(&self.ticket)
+    }
+
+    /// `peek` hands out what only the present pin keeps: it must stay.
+    pub(crate) fn peeks(&self) {
+        self.peeked.set(true);
+    }
+
+    /// Before a read: a reader that was not known to be safe asks now and then whether it
+    /// is by now. Then it is certain to be certified, and need not remember what it saw.
+    pub(crate) fn before_read(&self) {
+        if self.role != Role::Reader || !self.tracked.get() || self.is_comparing() {
+            return;
+        }
+        let reads = self.reads.get().wrapping_add(1);
+        self.reads.set(reads);
+        let perhaps =
+            reads.is_multiple_of(ASK_EVERY) && self.engine.safety.newest() >= self.snapshot();
+        if perhaps && self.engine.is_safe(self.snapshot()) {
+            self.tracked.set(false);
+            self.engine.registry.stop_tracking(&self.ticket);
+            self.tables.iter().for_each(|table| table.forget_reads());
+        }
     }
 
     pub(crate) fn next_scan(&self) -> u32 {
@@ -188,8 +228,8 @@ impl<'db> Core<'db> {
     pub(crate) fn is_doomed(&self) -> bool {
         if !self.doomed.get() {
             let _comparing = self.comparing();
-            let certain =
-                self.tracked && self.tables.iter().any(|table| table.is_doomed(self.snapshot()));
+            let certain = self.tracked.get()
+                && self.tables.iter().any(|table| table.is_doomed(self.snapshot(), self.walker()));
             self.doomed.set(self.over_limit.get() || certain);
         }
         self.doomed.get()
@@ -198,7 +238,7 @@ impl<'db> Core<'db> {
     /// Moves the snapshot to the published timestamp if everything that was observed is
     /// the same there; true if it moved. Once something has changed it never will again.
     pub(crate) fn slide(&self) -> bool {
-        let may_slide = self.engine.config.sliding && self.tracked && !self.stuck.get();
+        let may_slide = self.engine.config.sliding && self.tracked.get() && !self.stuck.get();
         if !may_slide {
             return false;
         }
@@ -206,38 +246,83 @@ impl<'db> Core<'db> {
             self.disturb();
             return false;
         }
-        let to = self.engine.registry.published();
-        if to <= self.snapshot() {
+        if self.engine.registry.published() <= self.snapshot() {
             return false;
         }
+        // One pin is left for a fold. None to spare: it stays where it is.
+        let Some((pin, to)) = self.engine.registry.pin_newest(&self.ticket, 1) else {
+            return false;
+        };
         // I7: a key may have left an older index and come back as another record, visible at
         // the new timestamp. Before the check, since the old index may drop values.
         let slides = self.slides();
         self.tables.iter().for_each(|table| table.renew());
         if self.slides() != slides {
             // Such a drop has read in this transaction, and that slid.
+            self.engine.registry.unpin(&self.ticket, pin);
             return true;
         }
         self.disturbed.set(false);
         let unchanged = self.unchanged_at(to) && !self.disturbed.get();
         if unchanged {
-            self.engine.registry.slide(&self.ticket, self.role, to);
-            self.snapshot.set(to);
-            self.slides.set(self.slides.get() + 1);
-            self.hook().slide(to);
+            self.move_to(pin, to);
+        } else {
+            self.engine.registry.unpin(&self.ticket, pin);
         }
         self.stuck.set(!unchanged);
         unchanged
     }
 
+    /// The snapshot is at another pin from now on. What was observed is the same there, so
+    /// the old pin keeps nothing that the new one does not, but for what `peek` handed out.
+    fn move_to(&self, pin: Pin, to: u64) {
+        let old = self.pin.replace(pin);
+        self.engine.registry.slide(&self.ticket, self.role, to);
+        if !self.peeked.replace(false) {
+            self.engine.registry.unpin(&self.ticket, old);
+        }
+        self.snapshot.set(to);
+        self.slides.set(self.slides.get() + 1);
+        self.hook().slide(to);
+    }
+
     fn unchanged_at(&self, to: u64) -> bool {
+        // What the view names stays while we walk.
+        let _walk = self.walker().walk();
         let mut view = View::new(self.snapshot());
-        if self.tables.iter().any(|table| table.asks_by_key()) {
-            self.engine.log.catch_up(&mut view, false);
+        let by_key = self.tables.iter().any(|table| table.asks_by_key());
+        if by_key && self.engine.log.catch_up(&mut view, false).is_err() {
+            return false;
         }
         let known = view.entries.partition_point(|entry| entry.commit <= to);
         let _comparing = self.comparing();
         self.tables.iter().all(|table| table.unchanged(&view.entries[..known], to))
+    }
+
+    /// The log was folded past the snapshot: moves up to the fold point if everything in
+    /// the closed footprint is the same there. False if not: what the transaction must be
+    /// certified against is forgotten.
+    pub(crate) fn move_past_fold(&self, footprint: &Footprint) -> bool {
+        let log = &self.engine.log;
+        // Ends: each further round is somebody else's fold.
+        while log.base() > self.snapshot() {
+            let fold = log.base();
+            let kept = || log.base() == fold;
+            let Some(pin) = self.engine.registry.pin_kept(&self.ticket, fold, kept) else {
+                if kept() {
+                    return false; // no pin is left
+                }
+                continue;
+            };
+            let _comparing = self.comparing();
+            let walker = self.walker();
+            if !self.tables.iter().all(|table| table.same_at(footprint, walker, fold)) {
+                self.engine.registry.unpin(&self.ticket, pin);
+                return false;
+            }
+            self.move_to(pin, fold);
+        }
+        true
     }
 
     /// Tells the recorder how it ended, once.
@@ -248,17 +333,10 @@ impl<'db> Core<'db> {
     }
 }
 
-/// Whether no commit, past or to come, can make a reader at this timestamp part of a
-/// cycle: no active writer has an older snapshot, and no danger interval contains it.
-fn is_safe(engine: &Engine, snapshot: u64) -> bool {
-    // In this order: a writer announces its danger before it gives up its slot.
-    !engine.registry.writer_below(snapshot) && !engine.log.in_danger(snapshot)
-}
-
 impl Core<'_> {
     /// Whether a reader at the final snapshot is certain to be certified.
     pub(crate) fn is_safe(&self) -> bool {
-        is_safe(&self.engine, self.snapshot())
+        self.engine.is_safe(self.snapshot())
     }
 }
 

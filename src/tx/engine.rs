@@ -5,11 +5,13 @@ use std::sync::Arc;
 use crate::bugs::Bugs;
 #[cfg(feature = "testkit")]
 use crate::record::Recorder;
-use crate::ssi::log::CommitLog;
-use crate::store::collector::Collector;
+use crate::ssi::log::{Bounds, CommitLog, Horizon};
+use crate::store::collector::{Collecting, Collector};
+use crate::store::pins::Pins;
 use crate::store::publisher::Publisher;
 use crate::store::registry::Registry;
 use crate::sync::{AtomicU64, Ordering};
+use crate::tx::safety::Safety;
 
 /// Which anomalies a database rules out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) max_attempts: u32,
     pub(crate) max_own_values: u64,
     pub(crate) max_search_steps: u64,
+    pub(crate) max_retained_commits: usize,
+    pub(crate) max_danger_intervals: usize,
     #[cfg(feature = "testkit")]
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
 }
@@ -43,6 +47,8 @@ impl Default for Config {
             max_attempts: 10_000,
             max_own_values: 1 << 24,
             max_search_steps: 10_000_000,
+            max_retained_commits: 65_536,
+            max_danger_intervals: 1024,
             #[cfg(feature = "testkit")]
             recorder: None,
         }
@@ -59,6 +65,7 @@ pub(crate) struct Engine {
     pub(crate) publisher: Publisher,
     pub(crate) log: CommitLog,
     pub(crate) collector: Collector,
+    pub(crate) safety: Safety,
     /// Predicates that panicked during a certification; shared with the footprints.
     pub(crate) panicked_predicates: Arc<AtomicU64>,
     pub(crate) conservative_aborts: AtomicU64,
@@ -69,6 +76,9 @@ pub(crate) struct Engine {
 const TIDY_ABOVE: usize = 64;
 /// Otherwise one ending in so many does.
 const TIDY_EVERY: u64 = 8;
+/// To tidy up means to look at every slot and at every pin: where there are very many, fewer
+/// endings do.
+const TIDY_PINS: usize = 64;
 /// Records that a tidying transaction looks at, at least. On top comes a share of what is
 /// pending, so that what is pending stays within a few times what one commit overwrites.
 const TIDY_RECORDS: usize = 256;
@@ -76,14 +86,17 @@ const TIDY_SHARE: usize = 8;
 
 impl Engine {
     pub(crate) fn new(number: u64, name: Arc<str>, config: Config, bugs: Bugs) -> Self {
+        let bounds =
+            Bounds { retained: config.max_retained_commits, dangers: config.max_danger_intervals };
         Self {
             number,
             name,
             config,
             registry: Registry::new(bugs),
             publisher: Publisher::new(bugs),
-            log: CommitLog::new(bugs),
+            log: CommitLog::new(bounds, bugs),
             collector: Collector::new(),
+            safety: Safety::new(),
             panicked_predicates: Arc::new(AtomicU64::new(0)),
             conservative_aborts: AtomicU64::new(0),
         }
@@ -93,15 +106,22 @@ impl Engine {
     /// bounded amount of work; `turn` spreads it over the transactions of a slot.
     pub(crate) fn tidy(&self, turn: u64) {
         let waiting = self.log.retained().max(self.collector.pending());
-        if waiting == 0 || (waiting <= TIDY_ABOVE && !turn.is_multiple_of(TIDY_EVERY)) {
-            return;
+        let every = if waiting > TIDY_ABOVE { 1 } else { TIDY_EVERY };
+        let crowd = (self.registry.slots_used() + self.safety.pinned()) / TIDY_PINS;
+        let idle = waiting == 0 && !self.collector.holds_any();
+        if !idle && turn.is_multiple_of(every.max(crowd as u64)) {
+            self.tidy_now();
         }
+    }
+
+    /// As `tidy`, whoever's turn it is.
+    pub(crate) fn tidy_now(&self) {
         let Some(collecting) = self.collector.try_begin() else { return };
-        let low_water = self.registry.low_water();
-        collecting.destroy(|| drop(self.log.try_forget(low_water)));
+        let horizon = self.horizon();
+        collecting.destroy(|| drop(self.log.try_forget(horizon)));
         let pending = self.collector.pending();
-        if pending > 0 {
-            collecting.collect(self.horizon(), TIDY_RECORDS + pending / TIDY_SHARE);
+        if pending > 0 || self.collector.holds_any() {
+            self.collect(&collecting, TIDY_RECORDS + pending / TIDY_SHARE);
         }
     }
 
@@ -111,19 +131,59 @@ impl Engine {
         let Some(collecting) = self.collector.begin() else { return };
         let mut more = true;
         while more {
-            let forgotten = self.log.forget(self.registry.low_water());
+            let forgotten = self.log.forget(self.horizon());
             more = forgotten.is_full();
             collecting.destroy(|| drop(forgotten));
         }
-        collecting.collect(self.horizon(), usize::MAX);
+        self.collect(&collecting, usize::MAX);
     }
 
-    /// What ended at or below it is invisible to every snapshot, and no retained
-    /// footprint can still name a record whose tombstone lies at or below it (I4, I5).
-    fn horizon(&self) -> u64 {
-        // In this order: a commit appends its entry before it gives up its pin.
-        let pins = self.registry.oldest_pin();
-        pins.min(self.log.oldest_snapshot())
+    fn collect(&self, collecting: &Collecting<'_>, budget: usize) {
+        // In this order. The log's base is a pin, since whoever is older moves up to it:
+        // it asks whether it is still the base after it has pinned it. A commit appends its
+        // entry, with its snapshot, before it gives up its pins.
+        let base = self.log.base();
+        let mut pins = vec![base];
+        let max_lag = self.config.max_retained_commits as u64;
+        let published = self.registry.published();
+        let available = self.safety.settle(published, max_lag, &mut pins);
+        let unsettled = self.registry.pins(&mut pins);
+        let horizon = available.min(base).min(unsettled).min(self.log.oldest_snapshot());
+        collecting.collect(&self.registry, &Pins::new(pins, horizon), budget);
+    }
+
+    /// What the log need not keep.
+    fn horizon(&self) -> Horizon {
+        let published = self.registry.published();
+        self.safety.note(self.safe_candidate());
+        let readers = self.registry.oldest_reader();
+        let (_, unsafe_pin) = self.safety.census();
+        let danger = self.safety.newest().min(readers).min(unsafe_pin.unwrap_or(published));
+        Horizon { low_water: self.registry.low_water(), danger, published }
+    }
+
+    /// A timestamp that is safe, as new as possible: not above the oldest writer's
+    /// snapshot, and outside every danger interval. O(slots).
+    pub(crate) fn safe_candidate(&self) -> u64 {
+        if self.config.isolation == Isolation::Snapshot {
+            return self.registry.published();
+        }
+        // In this order: a writer announces its danger before it gives up its slot.
+        let oldest = self.registry.oldest_writer();
+        self.log.newest_outside_danger(oldest)
+    }
+
+    /// How many commits the newest safe timestamp lags behind the published one.
+    pub(crate) fn safe_lag(&self) -> u64 {
+        let safe = self.safe_candidate().max(self.safety.newest());
+        self.registry.published().saturating_sub(safe)
+    }
+
+    /// Whether no commit, past or to come, can make a reader at this timestamp part of a
+    /// cycle: no active writer has an older snapshot, and no danger interval contains it.
+    pub(crate) fn is_safe(&self, snapshot: u64) -> bool {
+        // In this order: as above.
+        !self.registry.writer_below(snapshot) && !self.log.in_danger(snapshot)
     }
 
     /// Predicates that panicked during a certification.

@@ -3,15 +3,19 @@
 
 use std::any::Any;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::ssi::footprint::Part as Footprinted;
 use crate::store::Quiet;
-use crate::store::collector::Overwritten;
+use crate::store::collector::{Harvest, Overwritten, Round};
+use crate::store::index::{Slot, relate};
 use crate::store::record::{Record, RecordId};
-use crate::store::version::Version;
+use crate::store::registry::Walker;
+use crate::store::tree::Span;
+use crate::store::version::{Unlinked, Version};
 use crate::tx::read_set::{Bounds, Observed, above, below};
 use crate::tx::table::{Key, TableInner, Value};
 
@@ -45,23 +49,23 @@ unsafe impl<K: Send + Sync, V: Send + Sync> Send for Write<K, V> {}
 unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Write<K, V> {}
 
 impl<K: Key, V: Value> Write<K, V> {
-    /// The value written; none for a removal. Asked only by certifications whose snapshot
-    /// lies below this write's commit, which keeps the version alive (I4).
+    /// The value written; none for a removal. Asked only of a commit that is in the log,
+    /// or was when the walk of whoever asks began.
     pub(crate) fn value(&self) -> Option<&V> {
-        // SAFETY: the version is at least as new as c of this write, and the asking
-        // transaction's pin lies below that, so that it cannot have been collected.
+        // SAFETY: what a retained commit wrote is not unlinked, since the horizon of a
+        // collection lies at or below the log's base; and what is unlinked later is not
+        // freed before the walk ends (I4).
         unsafe { self.version.as_ref() }.value()
     }
 }
 
 /// What the commit protocol does with a part, whatever its types.
 pub(crate) trait CommitPart: Footprinted {
-    /// Installs every write. No user code runs.
-    fn install(&self, commit: u64);
+    /// Installs every write. No user code runs. Returns what is to be collected some day;
+    /// none if nothing.
+    fn install(self: Arc<Self>, commit: u64) -> Option<Box<dyn Overwritten>>;
     /// Gives the leases up: there will be no commit.
     fn release(&self);
-    /// What the commit overwrote, to be collected some day; none if nothing.
-    fn overwritten(self: Arc<Self>) -> Option<Box<dyn Overwritten>>;
 }
 
 impl<K: Key, V: Value> Footprinted for Part<K, V> {
@@ -99,6 +103,48 @@ impl<K: Key, V: Value> Part<K, V> {
         after > 0 && below(&self.ranges[after - 1].upper, key)
     }
 
+    /// Whether the absences, ranges and predicates are the same at a timestamp that the
+    /// transaction has pinned. The hits were asked before: other rows are new ones.
+    pub(crate) fn same_at(&self, walker: Walker<'_>, timestamp: u64) -> bool {
+        let root = self.table.index.root();
+        let value = |record: &Record<K, V>| -> Option<NonNull<Version<V>>> {
+            let walk = walker.walk();
+            let version = record.chain().visible_at(timestamp, &walk)?;
+            version.value().is_some().then(|| NonNull::from(version))
+        };
+        let present = |key: &K| {
+            let slot = root.get(|slot| relate::<K, V, K>(slot, key));
+            slot.is_some_and(|slot| value(&slot.record).is_some())
+        };
+        let mut absences_hold = true;
+        self.observed.absences.for_each(|absent| absences_hold &= !present(absent));
+        let new_in = |bounds: &Bounds<K>, matters: &dyn Fn(&K, &V) -> bool| {
+            let before = |slot: &Slot<K, V>| !above(&bounds.lower, slot.key());
+            let within = |slot: &Slot<K, V>| below(&bounds.upper, slot.key());
+            let mut rows = Span::new(root.clone(), before, within);
+            while let Some(slot) = rows.front() {
+                let known = self.hits.binary_search(&slot.record.id()).is_ok();
+                if !known && let Some(version) = value(&slot.record) {
+                    // SAFETY: the transaction has pinned the timestamp at which it is
+                    // visible (I4), and the root keeps the record.
+                    let row = unsafe { version.as_ref() }.value();
+                    if row.is_some_and(|row| matters(slot.key(), row)) {
+                        return true;
+                    }
+                }
+                rows.advance();
+            }
+            false
+        };
+        absences_hold
+            && !self.ranges.iter().any(|range| new_in(range, &|_, _| true))
+            && !self
+                .observed
+                .scans
+                .iter()
+                .any(|scan| new_in(&scan.bounds, &|key, value| scan.changed_by(key, Some(value))))
+    }
+
     fn writes_to(&self, record: RecordId) -> bool {
         if self.writes.len() > FEW {
             return self.written.binary_search(&record).is_ok();
@@ -116,33 +162,23 @@ impl<K: Key, V: Value> Part<K, V> {
 }
 
 impl<K: Key, V: Value> CommitPart for Part<K, V> {
-    fn install(&self, commit: u64) {
+    fn install(self: Arc<Self>, commit: u64) -> Option<Box<dyn Overwritten>> {
+        let mut records = Vec::new();
         for write in &self.writes {
-            write.record.install(write.version, commit);
+            if write.record.install(write.version, commit) {
+                records.push(Arc::clone(&write.record));
+            }
         }
+        if records.is_empty() {
+            return None;
+        }
+        Some(Box::new(Garbage { table: Arc::clone(&self.table), records }))
     }
 
     fn release(&self) {
         for write in &self.writes {
             self.table.index.give_up(&write.record);
         }
-    }
-
-    fn overwritten(self: Arc<Self>) -> Option<Box<dyn Overwritten>> {
-        let records: Vec<_> = self
-            .writes
-            .iter()
-            .filter(|write| {
-                // SAFETY: this transaction's pin lies below its commit, so the version lives.
-                let version = unsafe { write.version.as_ref() };
-                version.has_older() || version.value().is_none()
-            })
-            .map(|write| Arc::clone(&write.record))
-            .collect();
-        if records.is_empty() {
-            return None;
-        }
-        Some(Box::new(Garbage { table: Arc::clone(&self.table), records }))
     }
 }
 
@@ -157,15 +193,24 @@ impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
         self.records.len()
     }
 
-    fn collect(&self, horizon: u64, at: usize) {
-        let record = &self.records[at];
-        let (severed, dead) = record.collect(horizon);
-        drop(severed);
-        if dead {
-            // The tombstone goes with the record: whoever holds an older index may still
-            // be looking at it.
-            self.table.index.take_out(record);
+    fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
+        let mut unlinked = Unlinked::default();
+        let mut held: BTreeMap<u64, Vec<Arc<Record<K, V>>>> = BTreeMap::new();
+        for record in &self.records[round.from..round.to] {
+            let hold = |pin| held.entry(pin).or_default().push(Arc::clone(record));
+            if record.collect(round.pins, round.vanished, &mut unlinked, hold) {
+                // The tombstone goes with the record: whoever holds an older index may
+                // still be looking at it.
+                self.table.index.take_out(record);
+            }
         }
+        if !unlinked.is_empty() {
+            harvest.unlinked.push(Box::new(unlinked));
+        }
+        harvest.held.extend(held.into_iter().map(|(pin, records)| {
+            let waiting = Garbage { table: Arc::clone(&self.table), records };
+            (pin, Box::new(waiting) as Box<dyn Overwritten>)
+        }));
     }
 }
 

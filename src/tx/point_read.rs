@@ -21,6 +21,7 @@ where
     V: Value,
     Q: Ord + ToOwned<Owned = K> + ?Sized,
 {
+    core.before_read();
     let own = {
         let _comparing = core.comparing();
         table.writes.get(key)
@@ -54,7 +55,7 @@ where
         let snapshot = core.snapshot();
         let found = {
             let _comparing = core.comparing();
-            table.look_up(key, snapshot)
+            table.look_up(key, snapshot, core.walker())
         };
         let refresh = || !core.is_comparing() && table.refresh();
         match found {

@@ -180,6 +180,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
             // What it holds of the index may be too old for the slide that is checked.
             self.core.disturb();
         }
+        self.core.before_read();
         while !self.exhausted {
             self.seek();
             match self.candidate(end) {
@@ -252,7 +253,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
 
     fn committed(&self, record: &Arc<Record<K, V>>) -> Candidate<'t, K, V> {
         let snapshot = self.core.snapshot();
-        let found = self.table.found(record, snapshot);
+        let found = self.table.found(record, snapshot, self.core.walker());
         if found.newest > snapshot && self.core.slide() {
             return Candidate::Slid;
         }
@@ -299,7 +300,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         self.update(|scan| {
             *(if back { &mut scan.back } else { &mut scan.front }) = Reach::to(row.key);
         });
-        if let (Some(_), Some(record)) = (self.scan, row.record) {
+        if let (true, Some(_), Some(record)) = (self.core.is_tracked(), self.scan, row.record) {
             self.table.reads.borrow_mut().hit(Hit::new(record, row.version));
         }
         let sight = match row.record {
@@ -320,7 +321,8 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     /// # Panics
     /// If a comparator drives the range that it is comparing for.
     fn update(&self, change: impl FnOnce(&mut Scan<K, V>)) {
-        let Some(number) = self.scan else { return };
+        // A reader that was found to be safe notes nothing any more.
+        let Some(number) = self.scan.filter(|_| self.core.is_tracked()) else { return };
         let scans = &mut self.table.reads.borrow_mut().observed.scans;
         let at = scans.binary_search_by_key(&number, |scan| scan.number);
         let Ok(at) = at else { panic!("a comparator must not drive an open range") };

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::store::Quiet;
-use crate::store::record::RecordId;
 use crate::store::tree::Tree;
 use crate::sync::{AtomicU64, Ordering};
 use crate::tx::live::{Hit, Kept, Reach};
@@ -86,7 +85,7 @@ pub(crate) struct Scan<K, V> {
 impl<K: Ord, V> Scan<K, V> {
     /// Whether writing this value (none: a removal) changes what was observed.
     /// The rows that a predicate selected are hits, and so asked before.
-    fn changed_by(&self, key: &K, value: Option<&V>) -> bool {
+    pub(crate) fn changed_by(&self, key: &K, value: Option<&V>) -> bool {
         self.covers(key)
             && self.mask.get(|own| (**own.key).cmp(key)).is_none()
             && match (&self.predicate, value) {
@@ -168,10 +167,10 @@ impl<K, V> ReadSet<K, V> {
         self.hits.dedup_by_key(|hit| hit.record);
     }
 
-    /// The records that were hit, ascending.
-    pub(crate) fn records(&mut self) -> Box<[RecordId]> {
+    /// What is asked by key, and the hits, ascending by their records.
+    pub(crate) fn seal(mut self) -> (Observed<K, V>, Vec<Hit<V>>) {
         self.compact();
-        self.hits.iter().map(|hit| hit.record).collect()
+        (self.observed, self.hits)
     }
 }
 

@@ -136,7 +136,10 @@ impl<'db, M> Transaction<'db, M> {
         if let Some(own) = table.writes.get(key) {
             return own;
         }
-        table.look_up(key, self.core.snapshot())?.version?.value()
+        {
+            self.core.peeks();
+            table.look_up(key, self.core.snapshot(), self.core.walker())?.version?.value()
+        }
     }
 
     /// The first key of a table and its value. A read of everything up to that key.

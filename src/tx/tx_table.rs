@@ -12,8 +12,9 @@ use crate::ssi::log::Entry;
 use crate::store::Quiet;
 use crate::store::index::{Root, relate};
 use crate::store::record::Record;
+use crate::store::registry::Walker;
 use crate::store::version::Version;
-use crate::tx::live::Reach;
+use crate::tx::live::{Hit, Reach};
 use crate::tx::part::{CommitPart, Part, Write, coalesce};
 use crate::tx::read_set::{Bounds, ReadSet, Scan, with_observed};
 use crate::tx::table::{Key, Table, TableInner, Value};
@@ -28,6 +29,8 @@ pub(crate) struct TxTable<K, V> {
     changes: Cell<u64>,
     pub(crate) writes: WriteSet<K, V>,
     pub(crate) reads: RefCell<ReadSet<K, V>>,
+    /// The hits of a footprint that was closed.
+    sealed: RefCell<Vec<Hit<V>>>,
 }
 
 /// What a look-up met.
@@ -49,6 +52,7 @@ impl<K: Key, V: Value> TxTable<K, V> {
             table: Arc::clone(table),
             writes: WriteSet::new(),
             reads: RefCell::new(ReadSet::default()),
+            sealed: RefCell::new(Vec::new()),
         }
     }
 
@@ -70,25 +74,36 @@ impl<K: Key, V: Value> TxTable<K, V> {
     }
 
     /// Looks a key up at a timestamp. Runs `cmp`; the caller forbids writes and slides.
-    pub(crate) fn look_up<Q>(&self, key: &Q, timestamp: u64) -> Option<Found<'_, K, V>>
+    pub(crate) fn look_up<Q>(
+        &self,
+        key: &Q,
+        timestamp: u64,
+        walker: Walker<'_>,
+    ) -> Option<Found<'_, K, V>>
     where
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
         let root = self.root.borrow();
         let slot = root.get(|slot| relate(slot, key))?;
-        Some(self.found(&slot.record, timestamp))
+        Some(self.found(&slot.record, timestamp, walker))
     }
 
     /// What a record holds at a timestamp that the transaction has registered or had.
-    pub(crate) fn found(&self, record: &Arc<Record<K, V>>, timestamp: u64) -> Found<'_, K, V> {
+    pub(crate) fn found(
+        &self,
+        record: &Arc<Record<K, V>>,
+        timestamp: u64,
+        walker: Walker<'_>,
+    ) -> Found<'_, K, V> {
         let record: *const Record<K, V> = Arc::as_ptr(record);
         // SAFETY: if a version is visible to the registered snapshot the record stays in
         // the index and the version in its chain until the transaction ends (I4, I5). If
         // none is, the caller asks only for `newest`, while the root holds the record.
         let record = unsafe { &*record };
-        let newest = record.chain().newest_begin();
-        let version = record.chain().visible_at(timestamp).filter(|v| v.value().is_some());
+        let walk = walker.walk();
+        let newest = record.chain().newest_begin(&walk);
+        let version = record.chain().visible_at(timestamp, &walk).filter(|v| v.value().is_some());
         Found { record, version, newest }
     }
 }
@@ -104,8 +119,13 @@ pub(crate) trait AnyTxTable: Send {
     fn unchanged(&self, entries: &[Entry], timestamp: u64) -> bool;
     /// Takes the newest index, after a slide: the one at hand may lack what is visible now.
     fn renew(&self);
+    /// Whether everything in the closed footprint is the same at `timestamp`, which the
+    /// transaction has pinned. Runs `cmp` and predicates.
+    fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool;
+    /// Nothing of what was observed so far matters any more.
+    fn forget_reads(&self);
     /// Whether a key that was both read and written has been overwritten after `snapshot`.
-    fn is_doomed(&self, snapshot: u64) -> bool;
+    fn is_doomed(&self, snapshot: u64, walker: Walker<'_>) -> bool;
     fn has_writes(&self) -> bool;
     fn has_reads(&self) -> bool;
     /// Adds this table's share to the footprint. With `writes`, leases the records that
@@ -143,7 +163,18 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         self.refresh();
     }
 
-    fn is_doomed(&self, snapshot: u64) -> bool {
+    fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool {
+        let hits_hold = self.sealed.borrow().iter().all(|hit| hit.holds_at(timestamp));
+        let part = self.part_in(footprint);
+        hits_hold && part.is_none_or(|part| part.same_at(walker, timestamp))
+    }
+
+    fn forget_reads(&self) {
+        // Dropped outside the borrow: keys are the user's.
+        drop(self.reads.take());
+    }
+
+    fn is_doomed(&self, snapshot: u64, walker: Walker<'_>) -> bool {
         let writes = self.writes.frozen();
         let index = self.table.index.root();
         let mut doomed = false;
@@ -151,7 +182,8 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
             let key: &K = &own.key;
             let record = index.get(|slot| relate::<K, V, K>(slot, key)).map(|slot| &slot.record);
             doomed |= record.is_some_and(|record| {
-                record.chain().newest_begin() > snapshot && self.has_read(record)
+                let newest = record.chain().newest_begin(&walker.walk());
+                newest > snapshot && self.has_read(record)
             });
         });
         doomed
@@ -167,11 +199,13 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
     }
 
     fn seal(&self, footprint: &mut Footprint, writes: bool) -> Option<Arc<dyn CommitPart>> {
-        let mut reads = self.reads.take();
+        let (observed, hits) = self.reads.take().seal();
+        let records = hits.iter().map(|hit| hit.record).collect();
+        self.sealed.replace(hits);
         let mut part = Part {
             table: Arc::clone(&self.table),
-            hits: reads.records(),
-            observed: reads.observed,
+            hits: records,
+            observed,
             ranges: Vec::new(),
             writes: Vec::new(),
             written: Box::default(),
@@ -201,7 +235,11 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
 impl<K: Key, V: Value> TxTable<K, V> {
     /// The share that a committed transaction has in this table.
     fn part_of<'e>(&self, entry: &'e Entry) -> Option<&'e Part<K, V>> {
-        let parts = &entry.body.footprint.parts;
+        self.part_in(&entry.body.footprint)
+    }
+
+    fn part_in<'f>(&self, footprint: &'f Footprint) -> Option<&'f Part<K, V>> {
+        let parts = &footprint.parts;
         let at = parts.binary_search_by_key(&self.table.number, |(number, _)| *number).ok()?;
         parts[at].1.as_any().downcast_ref()
     }

@@ -49,7 +49,6 @@ fn a_version_survives_as_long_as_a_reader_that_sees_it() {
 }
 
 #[test]
-#[ignore = "needs collection between snapshots"]
 fn a_version_in_a_gap_survives_exactly_as_long_as_its_reader() {
     let (db, table) = counters();
     set(&db, &table, 0, 1);
@@ -87,7 +86,6 @@ fn a_snapshot_shared_by_two_readers_lives_until_the_second_ends() {
 }
 
 #[test]
-#[ignore = "needs collection between snapshots"]
 fn one_open_reader_over_many_updates_of_a_key_costs_two_versions() {
     let updates = scaled(1_000_000) as u64;
     let (db, table) = counters();
@@ -108,7 +106,6 @@ fn one_open_reader_over_many_updates_of_a_key_costs_two_versions() {
 }
 
 #[test]
-#[ignore = "needs collection between snapshots"]
 fn an_open_snapshot_costs_one_extra_version_a_key() {
     let keys = scaled(100_000) as u64;
     let (db, table) = counters();

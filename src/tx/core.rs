@@ -304,6 +304,9 @@ impl<'db> Core<'db> {
     /// certified against is forgotten.
     pub(crate) fn move_past_fold(&self, footprint: &Footprint) -> bool {
         let log = &self.engine.log;
+        if self.doomed.get() {
+            return false; // it was told so
+        }
         // Ends: each further round is somebody else's fold.
         while log.base() > self.snapshot() {
             let fold = log.base();

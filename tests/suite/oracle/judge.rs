@@ -93,6 +93,9 @@ impl<'h> Court<'h> {
         if links.has_rw_out() && matches!(self.history.txs[tx].end, End::Certified { err: true }) {
             verdict.sight(Sighting::CertifiedErr);
         }
+        if matches!(self.history.txs[tx].ops.last(), Some(Op::Slide { .. })) {
+            verdict.sight(Sighting::Folded);
+        }
         self.graph.add(node, links);
         cycle.is_none()
     }
@@ -106,6 +109,10 @@ impl<'h> Court<'h> {
             verdict.conservative += 1;
             if node.footprint.observed_nothing() {
                 let story = format!("{name} observed nothing, and was refused as conservative");
+                verdict.accuse(FaultKind::UnjustifiedAbort, story);
+            }
+            if !links.has_rw_out() {
+                let story = format!("nothing that {name} observed had changed");
                 verdict.accuse(FaultKind::UnjustifiedAbort, story);
             }
             return;

@@ -102,11 +102,14 @@ pub enum Sighting {
     PrunedMember,
     /// A refusal whose every cycle needs a certified `Err`, or the refusal of one.
     ErrMember,
+    /// The end of a transaction moved its read timestamp, and it was certified: it was
+    /// older than the fold of the log.
+    Folded,
 }
 
 impl Sighting {
     /// Every one of them, in the order of the summary.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LongCycle,
         Self::PhantomCycle,
         Self::PredicateCycle,
@@ -115,6 +118,7 @@ impl Sighting {
         Self::Slide,
         Self::PrunedMember,
         Self::ErrMember,
+        Self::Folded,
     ];
 
     /// Its name in the summary.
@@ -128,6 +132,7 @@ impl Sighting {
             Self::Slide => "slide",
             Self::PrunedMember => "pruned member",
             Self::ErrMember => "cycle through an Err",
+            Self::Folded => "folded member",
         }
     }
 }

@@ -37,6 +37,9 @@ impl Run {
 /// The steps that a certification may take in a hurried run.
 const HURRIED_STEPS: u64 = 3;
 
+/// The commits and readers that the log keeps in a folding run, before it is folded.
+const FOLDED_COMMITS: usize = 2;
+
 /// Runs a schedule on a new database and judges it.
 pub fn run_and_judge(schedule: &Schedule, mode: Mode) -> Verdict {
     let run = catch_unwind(AssertUnwindSafe(|| run(schedule, mode)));
@@ -46,7 +49,7 @@ pub fn run_and_judge(schedule: &Schedule, mode: Mode) -> Verdict {
         return verdict;
     };
     let mut verdict = judge(&run.history);
-    if !mode.hurried && verdict.conservative > 0 {
+    if !mode.hurried && !mode.folding && verdict.conservative > 0 {
         let story = "so few transactions exceed no bound, and yet one was refused for a bound";
         verdict.accuse(FaultKind::UnjustifiedAbort, story);
     }
@@ -58,7 +61,9 @@ pub fn run_and_judge(schedule: &Schedule, mode: Mode) -> Verdict {
 pub fn run(schedule: &Schedule, mode: Mode) -> Run {
     let listener = Arc::new(Listener::default());
     let builder = Database::builder().sliding(mode.sliding).recorder(Arc::clone(&listener) as _);
-    let db = if mode.hurried { builder.max_search_steps(HURRIED_STEPS) } else { builder }.build();
+    let builder = if mode.hurried { builder.max_search_steps(HURRIED_STEPS) } else { builder };
+    let builder = if mode.folding { builder.max_retained_commits(FOLDED_COMMITS) } else { builder };
+    let db = builder.build();
     let mut driver = Driver::new(&db, listener, mode);
     driver.set_up(&schedule.initial);
     driver.walk(&schedule.steps, &mut 0, None);
@@ -203,7 +208,8 @@ impl<'db> Driver<'db> {
     /// Takes what the recorder told since the last time.
     pub(super) fn hear(&mut self, slot: &mut Slot<'_>) -> Result<(), String> {
         self.listener.take(&mut self.facts);
-        slot.absorb(&mut self.facts, self.mode.sliding)
+        // Up to the fold a snapshot moves even where snapshots stay.
+        slot.absorb(&mut self.facts, self.mode.sliding || self.mode.folding)
     }
 
     /// Checks that the recorder told exactly these facts.
@@ -280,6 +286,10 @@ impl<'db> Driver<'db> {
 
     /// Whether it read and wrote a key that somebody has overwritten since.
     fn must_be_doomed(&self, slot: &Slot<'_>) -> bool {
+        if self.mode.folding {
+            // What is absent again at the fold is as good as never written.
+            return false;
+        }
         let both = slot.read & slot.written;
         let later = self.history.txs.iter().filter(|tx| tx.c().is_some_and(|c| c > slot.s));
         !both.is_empty() && later.flat_map(Tx::left).any(|(key, _)| both.contains(key))

@@ -9,9 +9,14 @@ use super::rng::Rng;
 use super::step::{Mode, Schedule};
 use super::tally::{Tally, scaled};
 use super::{random, rings, stories};
+use crate::oracle::Sighting;
 
 /// How many random and directed schedules a full run judges.
 const RANDOM_AND_DIRECTED: u64 = 1_000_000;
+/// How many of these a full run judges with a log that is folded all the time.
+const FOLDED: u64 = 1_000_000;
+/// How many transactions that were older than the fold must at least have been certified.
+const FOLDED_MEMBERS: u64 = 10_000;
 /// How many of these a full run judges with searches that may take hardly any step.
 const HURRIED: u64 = 100_000;
 
@@ -42,7 +47,7 @@ fn small_schedules(sliding: bool) -> Tally {
     for shape in Shape::all() {
         let first = seed() as usize % stride;
         all.add(run(shape.castings().saturating_sub(first).div_ceil(stride), |job, tally| {
-            let mode = Mode { sliding, collecting: job % 2 == 0, hurried: false };
+            let mode = Mode { sliding, collecting: job % 2 == 0, hurried: false, folding: false };
             shape.schedules(first + job * stride, |schedule| {
                 check(shape.name, schedule, mode, tally);
             });
@@ -62,7 +67,7 @@ fn every_small_schedule_commits_what_it_can_when_snapshots_stay() {
 }
 
 /// Runs so many schedules that are drawn at random or directed at cycles.
-fn drawn_schedules(count: u64, hurried: bool) -> Tally {
+fn drawn_schedules(count: u64, hurried: bool, folding: bool) -> Tally {
     type Generator = fn(&mut Rng) -> Schedule;
     const GENERATORS: [(&str, Generator); 6] = [
         ("random", random::schedule),
@@ -76,14 +81,15 @@ fn drawn_schedules(count: u64, hurried: bool) -> Tally {
         let mut rng = Rng::stream(seed(), job as u64);
         let (kind, generator) = rng.pick(&GENERATORS);
         let schedule = generator(&mut rng);
-        let mode = Mode { sliding: rng.chance(60), collecting: rng.chance(50), hurried };
+        let (sliding, collecting) = (rng.chance(60), folding || rng.chance(50));
+        let mode = Mode { sliding, collecting, hurried, folding };
         check(kind, &schedule, mode, tally);
     })
 }
 
 #[test]
 fn random_and_directed_schedules_commit_what_they_can_and_nothing_more() {
-    let tally = drawn_schedules(RANDOM_AND_DIRECTED, false);
+    let tally = drawn_schedules(RANDOM_AND_DIRECTED, false, false);
     conclude("random and directed schedules", &tally, &tally.floors(percent()));
     let missed = tally.missed_floors(percent());
     assert!(missed.is_empty(), "too little was seen:\n{}", missed.join("\n"));
@@ -91,8 +97,19 @@ fn random_and_directed_schedules_commit_what_they_can_and_nothing_more() {
 
 #[test]
 fn a_bound_on_the_search_costs_commits_and_nothing_else() {
-    let tally = drawn_schedules(HURRIED, true);
+    let tally = drawn_schedules(HURRIED, true, false);
     conclude("random and directed schedules, searches cut short", &tally, "");
     let floor = scaled(HURRIED / 100, percent());
     assert!(tally.conservative >= floor, "too few searches were cut short: {}", tally.conservative);
+}
+
+#[test]
+fn a_bound_on_the_log_costs_commits_of_those_who_are_older_than_the_fold() {
+    let tally = drawn_schedules(FOLDED, false, true);
+    let folded = tally.sighted(Sighting::Folded);
+    let title = format!("random and directed schedules, {folded} folded members");
+    conclude(&title, &tally, "");
+    let floor = scaled(FOLDED_MEMBERS, percent());
+    assert!(folded >= floor, "too few folded members: {folded}, at least {floor} wanted");
+    assert!(tally.conservative >= floor, "too few had to fail: {}", tally.conservative);
 }

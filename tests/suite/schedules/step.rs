@@ -219,6 +219,8 @@ pub struct Mode {
     pub collecting: bool,
     /// A certification may take hardly any step before it must refuse.
     pub hurried: bool,
+    /// The log keeps hardly any commit before it is folded.
+    pub folding: bool,
 }
 
 impl Schedule {

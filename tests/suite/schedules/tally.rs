@@ -87,6 +87,11 @@ impl Tally {
         self.failures.truncate(MOST_FAILURES);
     }
 
+    /// How many schedules showed this.
+    pub fn sighted(&self, sighting: Sighting) -> u64 {
+        self.sightings[sighting as usize]
+    }
+
     /// How many schedules were run.
     pub fn schedules(&self) -> u64 {
         self.kinds.values().sum()

@@ -289,7 +289,8 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on = |on| if on { "on" } else { "off" };
         write!(f, "sliding {}, collecting {}", on(self.sliding), on(self.collecting))?;
-        if self.hurried { write!(f, ", hurried") } else { Ok(()) }
+        let odd = [(self.hurried, ", hurried"), (self.folding, ", folding")];
+        odd.iter().filter(|(on, _)| *on).try_for_each(|(_, name)| f.write_str(name))
     }
 }
 

@@ -16,6 +16,8 @@ mod sync;
 mod timestamp;
 mod tx;
 
+#[cfg(not(precedent_loom))]
+pub use db::Background;
 pub use db::{Builder, Database, Stats};
 pub use error::Error;
 pub use key_range::KeyRange;

@@ -52,6 +52,40 @@ mod imp {
         std::thread::yield_now();
     }
 
+    /// A thread that does the same again and again, until this is dropped.
+    pub(crate) struct Periodic {
+        /// Dropped first: it wakes the thread.
+        stop: Option<std::sync::mpsc::Sender<()>>,
+        thread: Option<std::thread::JoinHandle<()>>,
+    }
+
+    impl Periodic {
+        /// Runs `work` after every interval while it returns true.
+        pub(crate) fn start(
+            interval: std::time::Duration,
+            work: impl Fn() -> bool + Send + 'static,
+        ) -> Self {
+            let (stop, stopped) = std::sync::mpsc::channel();
+            let timeout = std::sync::mpsc::RecvTimeoutError::Timeout;
+            let thread = std::thread::spawn(move || {
+                while stopped.recv_timeout(interval) == Err(timeout) && work() {}
+            });
+            Self { stop: Some(stop), thread: Some(thread) }
+        }
+    }
+
+    impl Drop for Periodic {
+        fn drop(&mut self) {
+            drop(self.stop.take());
+            let Some(thread) = self.thread.take() else { return };
+            // The thread itself may drop the last handle; it cannot wait for itself. A
+            // panic there was counted where it happened.
+            if thread.thread().id() != std::thread::current().id() {
+                drop(thread.join());
+            }
+        }
+    }
+
     /// Whether this is a model that has failed.
     pub(crate) const fn model_failed() -> bool {
         false

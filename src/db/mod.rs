@@ -1,10 +1,14 @@
 //! The database: its builder, its tables, its retry loops, its statistics.
 
+#[cfg(not(precedent_loom))]
+mod background;
 mod builder;
 mod database;
 mod retry;
 mod stats;
 
+#[cfg(not(precedent_loom))]
+pub use background::Background;
 pub use builder::Builder;
 pub use database::Database;
 pub use stats::Stats;

@@ -53,6 +53,14 @@ pub enum Error {
         /// The types that were asked for.
         asked_for: &'static str,
     },
+    /// A timestamp did not become safe in time. Something older still runs: wait longer,
+    /// take an older snapshot, or find the transaction that was left open.
+    SafeSnapshotTimeout {
+        /// The timestamp that was to become safe.
+        asked_for: Timestamp,
+        /// The newest safe one when the time was up.
+        newest_safe: Timestamp,
+    },
 }
 
 impl Error {
@@ -105,6 +113,9 @@ impl fmt::Display for Error {
             }
             Self::TableTypes { table, created_as, asked_for } => {
                 write!(f, "table {table:?} holds {created_as}, but was opened as {asked_for}")
+            }
+            Self::SafeSnapshotTimeout { asked_for, newest_safe } => {
+                write!(f, "{asked_for} did not become safe in time; {newest_safe} is")
             }
         }
     }

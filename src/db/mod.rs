@@ -1,10 +1,11 @@
-//! The database: its builder, its tables, its retry loops, its statistics.
+//! The database: its builder, its tables, its retry loops, its snapshots, its statistics.
 
 #[cfg(not(precedent_loom))]
 mod background;
 mod builder;
 mod database;
 mod retry;
+mod snapshots;
 mod stats;
 
 #[cfg(not(precedent_loom))]

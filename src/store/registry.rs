@@ -142,7 +142,6 @@ enum Release {
     /// A walk around this one goes on.
     Nothing,
     Walking,
-    #[allow(dead_code, reason = "snapshots come with the next change")]
     Slot,
 }
 
@@ -388,7 +387,6 @@ impl Registry {
         Walker { registry: self, ticket }
     }
 
-    #[allow(dead_code, reason = "snapshots come with the next change")]
     /// As [`Walker::walk`], for those who hold no slot: a slot is claimed for as long as the walk.
     pub(crate) fn walk_anywhere(&self) -> Walk<'_> {
         let (slot, _) = self.claim();

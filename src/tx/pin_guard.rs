@@ -1,5 +1,4 @@
 //! One timestamp, kept for as long as somebody holds on to it.
-#![allow(dead_code, reason = "snapshots come with the next change")]
 
 use std::sync::Arc;
 
@@ -54,14 +53,6 @@ impl PinGuard {
             self.safe.store(true, Ordering::Relaxed);
         }
         self.safe.load(Ordering::Relaxed)
-    }
-}
-
-impl Clone for PinGuard {
-    fn clone(&self) -> Self {
-        self.engine.safety.pin_again(self.timestamp);
-        let safe = AtomicBool::new(self.safe.load(Ordering::Relaxed));
-        Self { engine: Arc::clone(&self.engine), timestamp: self.timestamp, safe }
     }
 }
 

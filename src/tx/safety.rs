@@ -10,8 +10,6 @@
 //!   --|---|--|====================|-->        collected: left of σ, but for the pins
 //! ```
 
-#![allow(dead_code, reason = "snapshots come with the next change")]
-
 use std::collections::BTreeMap;
 
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
@@ -116,11 +114,6 @@ impl Safety {
         let safe = pinned.safe;
         self.pinned.store(state.pinned.len(), Ordering::Relaxed);
         Some(safe)
-    }
-
-    /// Counts one more handle of a pinned timestamp.
-    pub(crate) fn pin_again(&self, timestamp: u64) {
-        self.state.lock().pinned.entry(timestamp).or_default().handles += 1;
     }
 
     /// A pinned timestamp was found to be safe.

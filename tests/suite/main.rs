@@ -9,6 +9,7 @@
 //! | `errors` | does the database survive bad input and hostile user code? |
 //! | `threads_basic` | do the simplest promises hold on real threads? |
 //! | `threads` | is what real threads did on hot keys serial, say an indexed oracle and `adya`? |
+//! | `snapshots` | do detached snapshots show what they should, keep it, and hold nobody up? |
 //! | `lifetimes` | does what was handed out stay? |
 //!
 //! `PRECEDENT_SIZE` scales the long tests in percent of their full size; plain
@@ -23,6 +24,7 @@ mod oracle;
 mod repairs;
 mod scenarios;
 mod schedules;
+mod snapshots;
 mod support;
 mod threads;
 mod threads_basic;

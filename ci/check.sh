@@ -39,12 +39,13 @@ check_weight() {
     ((count <= most_crates)) || fail "too many dependencies"
 }
 
-check_example() {
+check_examples() {
     local code=0
     step cargo run --quiet --release --example ledger -- --seconds 1
     printf '\n-- a flag that does not exist\n'
     cargo run --quiet --release --example ledger -- --no-such-flag >/dev/null || code=$?
     ((code == 2)) || fail "a wrong flag must end the example with 2, not $code"
+    step cargo run --quiet --release --example parallel_scan
 }
 
 step cargo fmt --all -- --check
@@ -57,7 +58,7 @@ step cargo doc --no-deps
 step cargo doc --no-deps --features testkit --document-private-items
 unset RUSTDOCFLAGS
 step cargo test
-check_example
+check_examples
 step cargo bench --no-run
 step cargo build --release -p versus
 printf '\n-- weight\n'

@@ -52,6 +52,7 @@ step cargo fmt --all -- --check
 step cargo fmt --manifest-path fuzz/Cargo.toml -- --check
 step cargo clippy --workspace --all-targets -- -D warnings
 step cargo clippy --lib -- -D warnings
+step cargo clippy --lib --no-default-features -- -D warnings
 step cargo clippy --lib --features testkit -- -D warnings
 export RUSTDOCFLAGS="-D warnings"
 step cargo doc --no-deps

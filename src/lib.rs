@@ -20,6 +20,17 @@ mod tx;
 pub use db::Background;
 pub use db::{Builder, Database, Stats};
 pub use error::Error;
+/// Persistent maps and more: the crate `imbl`, which goes on with `im`. What
+/// [`Snapshot::to_map`] returns is an [`im::OrdMap`]. With the feature `im`, a default one.
+///
+/// ```
+/// use precedent::im::OrdMap;
+/// let before: OrdMap<u8, char> = [(1, 'a')].into_iter().collect();
+/// let after = before.update(2, 'b'); // shares what is the same
+/// assert_eq!((before.len(), after.len()), (1, 2));
+/// ```
+#[cfg(feature = "im")]
+pub use im;
 pub use key_range::KeyRange;
 pub use ssi::{Conflict, ConflictReason, Edge, EdgeKind, Participant, TransactionId};
 pub use timestamp::Timestamp;

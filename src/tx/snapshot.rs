@@ -222,6 +222,26 @@ impl Snapshot {
         self.range(table, range).next().is_none()
     }
 
+    /// A whole table as a persistent map, which depends on nothing: it can be changed,
+    /// compared and cloned in O(1) at will, and keeps no versions. Keys and values are
+    /// cloned. O(n log n). With the feature `im`, a default one.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// let prices: Table<&str, u64> = db.table("prices")?;
+    /// db.transact(|tx| Ok(tx.insert(&prices, "bolts", 10)))?;
+    /// let now = db.safe_snapshot().to_map(&prices);
+    /// let what_if = now.update("bolts", 12);
+    /// assert_eq!((now.get("bolts"), what_if.get("bolts")), (Some(&10), Some(&12)));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    #[cfg(feature = "im")]
+    #[must_use]
+    pub fn to_map<K: Key, V: Value + Clone>(&self, table: &Table<K, V>) -> im::OrdMap<K, V> {
+        self.range(table, ..).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
     /// The newest commit that it sees.
     ///
     /// ```

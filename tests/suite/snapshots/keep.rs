@@ -125,6 +125,26 @@ fn an_open_snapshot_retains_no_footprints_and_lets_everybody_commit() {
 }
 
 #[test]
+fn a_map_of_a_table_keeps_nothing_of_the_database() {
+    let db = Database::new();
+    let table: Table<u64, String> = db.table("names").expect("a new table");
+    let write = |text: &str| {
+        let all = |tx: &precedent::Transaction<'_>| {
+            Ok((0..100).for_each(|key| tx.insert(&table, key, format!("{text} {key}"))))
+        };
+        db.transact(all).expect("blind");
+    };
+    write("old");
+    let map = db.safe_snapshot().to_map(&table);
+    write("new");
+    assert_at_rest(&db, 100);
+    assert!(map.iter().map(|(key, _)| *key).eq(0..100));
+    assert!(map.iter().all(|(key, name)| *name == format!("old {key}")));
+    let other: Table<u64, String> = Database::new().table("other").expect("a new table");
+    assert!(panic_message(|| db.safe_snapshot().to_map(&other)).contains("other"));
+}
+
+#[test]
 fn every_look_up_in_a_table_of_another_database_panics_with_both_names() {
     let home = Database::builder().name("home").build();
     let abroad = Database::builder().name("abroad").build();

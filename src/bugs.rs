@@ -20,6 +20,12 @@ pub(crate) enum Bug {
     NeverPublish,
     /// Whoever follows a chain announces it without a fence before the first step.
     WalkUnannounced,
+    /// A commit does not wait at a gate that another has shut.
+    PassShutGate,
+    /// The gate opens without waking those who wait at it.
+    OpenSilently,
+    /// Whoever asked for a turn at the gate takes it as soon as the gate is open.
+    OutOfTurn,
 }
 
 #[cfg(not(precedent_loom))]

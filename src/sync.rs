@@ -7,10 +7,11 @@
 #[cfg(not(precedent_loom))]
 mod imp {
     pub(crate) use crossbeam_utils::CachePadded;
-    pub(crate) use parking_lot::{Mutex, RwLock};
+    pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
     pub(crate) use std::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
     };
+    use std::time::Duration;
 
     /// Waits a little for another thread: spins first, then gives up the time slice.
     pub(crate) struct Waiting(crossbeam_utils::Backoff);
@@ -22,6 +23,45 @@ mod imp {
 
         pub(crate) fn wait(&self) {
             self.0.snooze();
+        }
+    }
+
+    /// Wakes threads that wait for a change of what a mutex guards.
+    #[derive(Debug, Default)]
+    pub(crate) struct Condvar(parking_lot::Condvar);
+
+    impl Condvar {
+        /// Gives the mutex up until somebody notifies, or until `timeout` has passed. May
+        /// return without a reason.
+        pub(crate) fn wait<'m, T>(
+            &self,
+            mut guard: MutexGuard<'m, T>,
+            timeout: Option<Duration>,
+        ) -> MutexGuard<'m, T> {
+            match timeout {
+                Some(timeout) => drop(self.0.wait_for(&mut guard, timeout)),
+                None => self.0.wait(&mut guard),
+            }
+            guard
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+
+    /// A clock that only goes forward.
+    #[derive(Debug)]
+    pub(crate) struct Clock(std::time::Instant);
+
+    impl Clock {
+        pub(crate) fn start() -> Self {
+            Self(std::time::Instant::now())
+        }
+
+        /// The time since the start.
+        pub(crate) fn now(&self) -> Duration {
+            self.0.elapsed()
         }
     }
 
@@ -43,7 +83,7 @@ mod imp {
     }
 
     /// Sleeps between two attempts of a retry loop.
-    pub(crate) fn sleep(duration: std::time::Duration) {
+    pub(crate) fn sleep(duration: Duration) {
         std::thread::sleep(duration);
     }
 
@@ -94,10 +134,12 @@ mod imp {
 
 #[cfg(precedent_loom)]
 mod imp {
+    pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
     };
-    use loom::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
+    use std::time::Duration;
 
     /// loom's mutex with the shape of `parking_lot`'s: it cannot be poisoned.
     #[derive(Debug, Default)]
@@ -165,13 +207,46 @@ mod imp {
         }
     }
 
+    /// loom's condition variable with the shape of ours: time stands still, so that a wait
+    /// ends only by a notification.
+    #[derive(Debug, Default)]
+    pub(crate) struct Condvar(loom::sync::Condvar);
+
+    impl Condvar {
+        pub(crate) fn wait<'m, T>(
+            &self,
+            guard: MutexGuard<'m, T>,
+            _timeout: Option<Duration>,
+        ) -> MutexGuard<'m, T> {
+            self.0.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner())
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+
+    /// Time stands still in a model.
+    #[derive(Debug)]
+    pub(crate) struct Clock(());
+
+    impl Clock {
+        pub(crate) fn start() -> Self {
+            Self(())
+        }
+
+        pub(crate) fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
     /// Every thread of a model starts at the first slot.
     pub(crate) fn thread_hint() -> usize {
         0
     }
 
     /// Time stands still in a model.
-    pub(crate) fn sleep(_duration: std::time::Duration) {
+    pub(crate) fn sleep(_duration: Duration) {
         loom::thread::yield_now();
     }
 

@@ -1,5 +1,7 @@
 //! What can be settled before a database exists.
 
+use std::time::Duration;
+
 use crate::db::database::Database;
 use crate::tx::{Config, Isolation};
 
@@ -72,6 +74,71 @@ impl Builder {
     /// ```
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.config.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// After how many failed attempts `transact` and its kin run the closure as the *aged*
+    /// transaction: they shut a gate before the next attempt and hold it until they return.
+    /// Meanwhile every other thread's writers wait at their commit; readers, rollbacks and
+    /// transactions that wrote nothing do not. By default 8; 0 ages from the first attempt,
+    /// `u32::MAX` never does.
+    ///
+    /// There is one aged transaction at a time; several take turns in the order in which
+    /// they asked. A commit waits for one turn at most. A transaction that the closure
+    /// nests on its own thread passes; [`read`](Database::read) shuts the gate only if it is
+    /// open, since readers wait for nobody.
+    ///
+    /// So the number of attempts is bounded: at most `age_after` + 1 + p, where p counts the
+    /// transactions that were past the gate already when it was shut, at most one for each
+    /// other thread; each of them can fail one attempt. Conflicts with what the closure
+    /// itself commits by nested transactions come on top, and so do those after the gate
+    /// has opened by itself: see [`max_gate_time`](Self::max_gate_time).
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// let db = Database::builder().age_after(2).build();
+    /// let t: Table<u8, u64> = db.table("t")?;
+    /// let attempts = db.transact(|tx| {
+    ///     let seen = tx.get(&t, &1).copied().unwrap_or(0);
+    ///     if tx.attempt() <= 2 {
+    ///         db.transact(|rival| Ok(rival.insert(&t, 1, seen + 1)))?;
+    ///     }
+    ///     tx.insert(&t, 1, seen + 10);
+    ///     Ok(tx.attempt())
+    /// })?;
+    /// assert_eq!((attempts, db.stats().aged), (3, 1));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn age_after(mut self, attempts: u32) -> Self {
+        self.config.age_after = attempts;
+        self
+    }
+
+    /// How long an aged transaction may keep the gate shut. By default 100 ms. Then the gate
+    /// opens by itself, which [is counted](crate::Stats::gate_time_outs); the transaction
+    /// goes on as any other, and has to fail [`age_after`](Self::age_after) times more before
+    /// it asks for another turn.
+    ///
+    /// So no commit waits longer than this at the gate, and whatever a closure waits for (a
+    /// lock, a thread that commits) comes in the end. A transaction that takes longer gets
+    /// no help from ageing: make it shorter, or the time longer.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// use std::time::Duration;
+    /// let db = Database::builder().age_after(0).max_gate_time(Duration::from_millis(5)).build();
+    /// let t: Table<u8, char> = db.table("t")?;
+    /// db.transact(|tx| {
+    ///     let write = || db.transact(|other| Ok(other.insert(&t, 1, 'a')));
+    ///     // Its commit waits at the gate for us, and we for it: 5 ms long.
+    ///     std::thread::scope(|scope| scope.spawn(write).join().unwrap())?;
+    ///     Ok(tx.insert(&t, 2, 'b'))
+    /// })?;
+    /// assert!(db.stats().gate_time_outs > 0);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn max_gate_time(mut self, time: Duration) -> Self {
+        self.config.max_gate_time = time;
         self
     }
 

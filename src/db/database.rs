@@ -196,6 +196,7 @@ impl Database {
         }
         let (retained_commits, retained_readers, danger_intervals) = engine.log.lengths();
         let (active_transactions, oldest) = engine.registry.census();
+        let gate = engine.gate.figures();
         Stats {
             published: Timestamp::from(engine.registry.published()),
             active_transactions,
@@ -211,6 +212,9 @@ impl Database {
             panicked_predicates: engine.panicked_predicates(),
             panicked_drops: engine.collector.panicked_drops(),
             conservative_aborts: engine.conservative_aborts(),
+            aged: gate.aged,
+            gate_time_outs: gate.timed_out,
+            longest_gate_wait: gate.longest_wait,
         }
     }
 }

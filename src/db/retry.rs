@@ -7,7 +7,7 @@ use crate::db::database::Database;
 use crate::error::Error;
 use crate::ssi::Conflict;
 use crate::sync;
-use crate::tx::{Commit, ReadTransaction, Transaction};
+use crate::tx::{Commit, Engine, ReadTransaction, Shut, Transaction, this_thread};
 
 impl Database {
     /// Runs a closure as one transaction and commits it; runs it again on a conflict.
@@ -127,13 +127,13 @@ impl Database {
     /// # Panics
     /// If the closure does.
     pub fn read<R>(&self, mut f: impl FnMut(&ReadTransaction<'_>) -> R) -> Result<R, Error> {
-        let mut attempt = 1;
+        let mut attempts = Attempts::new(&self.engine, true);
         loop {
-            let tx = self.begin_read_attempt(attempt);
+            let tx = self.begin_read_attempt(attempts.number);
             let result = catch_unwind(AssertUnwindSafe(|| f(&tx)));
             match tx.finish() {
                 Ok(_) => return Ok(result.unwrap_or_else(|panic| resume_unwind(panic))),
-                Err(error) => self.next_attempt(&mut attempt, error)?,
+                Err(error) => attempts.next(error)?,
             }
         }
     }
@@ -142,9 +142,9 @@ impl Database {
         &self,
         mut f: impl FnMut(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<(R, Commit), E> {
-        let mut attempt = 1;
+        let mut attempts = Attempts::new(&self.engine, false);
         loop {
-            let tx = self.begin_attempt(attempt);
+            let tx = self.begin_attempt(attempts.number);
             let result = catch_unwind(AssertUnwindSafe(|| f(&tx)));
             // Whether to run again is the transaction's verdict, whatever the closure
             // returned: an error or a panic may rest on a state that never was.
@@ -156,7 +156,7 @@ impl Database {
                 (Ok(commit), Ok(Ok(result))) => return Ok((result, commit)),
                 (Ok(_), Ok(Err(error))) => return Err(error),
                 (Ok(_), Err(panic)) => resume_unwind(panic),
-                (Err(error), result) => match (self.next_attempt(&mut attempt, error), result) {
+                (Err(error), result) => match (attempts.next(error), result) {
                     (Ok(()), _) => {}
                     // No further run will tell of the panic.
                     (Err(_), Err(panic)) => resume_unwind(panic),
@@ -165,18 +165,63 @@ impl Database {
             }
         }
     }
+}
+
+/// The attempts of one retry loop. When it goes, the gate opens, be it by a commit, an
+/// error or a panic.
+struct Attempts<'db> {
+    engine: &'db Engine,
+    /// Readers shut the gate if it is open, but wait for no turn.
+    read_only: bool,
+    /// The number of the present attempt, from 1.
+    number: u32,
+    /// Failures that count for ageing.
+    failures: u32,
+    turn: Option<Shut<'db>>,
+}
+
+impl<'db> Attempts<'db> {
+    fn new(engine: &'db Engine, read_only: bool) -> Self {
+        let mut attempts = Self { engine, read_only, number: 1, failures: 0, turn: None };
+        attempts.age();
+        attempts
+    }
 
     /// Waits before the next attempt, or tells why there is none.
-    fn next_attempt(&self, attempt: &mut u32, error: Error) -> Result<(), Error> {
+    fn next(&mut self, error: Error) -> Result<(), Error> {
         let Error::Conflict(last) = error else {
             return Err(error);
         };
-        if *attempt >= self.engine.config.max_attempts {
-            return Err(Error::RetriesExhausted { attempts: *attempt, last });
+        if self.number >= self.engine.config.max_attempts {
+            return Err(Error::RetriesExhausted { attempts: self.number, last });
         }
-        back_off(*attempt, &last);
-        *attempt += 1;
+        self.failures = self.failures.saturating_add(1);
+        if self.turn.as_ref().is_some_and(Shut::is_over) {
+            self.turn = None;
+            self.failures = 0;
+        }
+        if self.turn.is_none() {
+            back_off(self.number, &last);
+            self.age();
+        }
+        self.number += 1;
         Ok(())
+    }
+
+    /// Shuts the gate if there were failures enough. No transaction of this loop is open,
+    /// so that it may take its time.
+    fn age(&mut self) {
+        if self.failures < self.engine.config.age_after {
+            return;
+        }
+        let gate = &self.engine.gate;
+        self.turn = match self.read_only {
+            true => gate.try_close(this_thread()),
+            false => gate.close(this_thread()),
+        };
+        if self.turn.is_some() {
+            gate.count_aged();
+        }
     }
 }
 

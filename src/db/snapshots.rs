@@ -88,7 +88,7 @@ impl Database {
     }
 
     /// The database as it was at a timestamp, if that can still be told: because a
-    /// [`pin`](Self::pin), a snapshot or a transaction keeps it, or because nothing that it
+    /// [`pin`](Self::pin) or a snapshot keeps it, or because nothing that it
     /// sees has been collected yet. It has a place in the serial order only if
     /// [`is_safe`](Snapshot::is_safe).
     ///

@@ -1,5 +1,7 @@
 //! Figures about a database.
 
+use std::time::Duration;
+
 use crate::timestamp::Timestamp;
 use crate::tx::{Key, TableInner, Value};
 
@@ -47,6 +49,13 @@ pub struct Stats {
     pub panicked_drops: u64,
     /// Aborts because a search exceeded its bound.
     pub conservative_aborts: u64,
+    /// Turns of aged transactions at the gate; see [`Builder::age_after`](crate::Builder::age_after).
+    pub aged: u64,
+    /// Turns at the gate that ended because their time was over, those of commits
+    /// included that shut it because the log moved on too often.
+    pub gate_time_outs: u64,
+    /// The longest time that a commit has waited at the gate.
+    pub longest_gate_wait: Duration,
 }
 
 /// A table whose keys and versions can be counted.

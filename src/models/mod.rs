@@ -3,6 +3,7 @@
 //! Each protocol is modelled twice: as it is, and with a seeded bug that the same model
 //! must catch. `ci/loom.sh` runs them.
 
+mod gate;
 mod protocols;
 mod transactions;
 

@@ -1,7 +1,8 @@
 //! The commit protocol.
 //!
 //! ```text
-//!   outside the lock   seal      footprint closed, records leased, versions allocated
+//!   outside the lock   gate      wait while another thread's aged transaction runs
+//!                      seal      footprint closed, records leased, versions allocated
 //!                      certify   against everything appended so far
 //!   under the lock     append    look again, take c, announce danger
 //!   outside            install   in c order per record, no user code
@@ -24,6 +25,7 @@ use crate::store::collector::Overwritten;
 use crate::timestamp::Timestamp;
 use crate::tx::core::Core;
 use crate::tx::engine::Isolation;
+use crate::tx::gate::{Gate, Shut, this_thread};
 use crate::tx::hook::Ending;
 use crate::tx::part::CommitPart;
 
@@ -61,6 +63,7 @@ impl Core<'_> {
         if !self.tables.iter().any(|table| table.has_writes()) {
             return self.finish();
         }
+        self.engine.gate.pass(this_thread);
         let mut sealed = Sealed::new(self);
         let commit = match self.certify_and_append(&mut sealed.body) {
             Ok(commit) => commit,
@@ -114,7 +117,8 @@ impl Core<'_> {
     }
 
     /// Certifies and appends; certifies anew whenever the log has moved on in between.
-    /// Each further round is another transaction's commit.
+    /// Each further round is another transaction's commit. After some of them others are
+    /// kept out by the gate, if it can be had: then only those come who were past it.
     fn certify_and_append(&self, body: &mut Arc<Body>) -> Result<u64, Conflict> {
         let log = &self.engine.log;
         let snapshot_isolation = self.engine.config.isolation == Isolation::Snapshot;
@@ -123,6 +127,7 @@ impl Core<'_> {
         // What the view names stays while we walk.
         let mut walk = None;
         let mut overwriter = None;
+        let mut patience = Patience::new(self);
         loop {
             let stance = match overwriter.take() {
                 _ if blind => Stance::Blind,
@@ -134,6 +139,7 @@ impl Core<'_> {
                 Ok(commit) => return Ok(commit),
                 Err(moved) => moved,
             };
+            patience.moved();
             walk.get_or_insert_with(|| self.walker().walk());
             let caught_up = match moved {
                 Moved::On => log.catch_up(&mut view, false),
@@ -202,9 +208,11 @@ impl Core<'_> {
         // In this order: a writer that has ended by now has announced its danger.
         let publish = self.engine.registry.writer_below(body.snapshot);
         let mut view = View::new(body.snapshot);
+        let mut patience = Patience::new(self);
         let _walk = self.walker().walk();
         // Ends: each further round is another transaction's commit, or a fold.
         while let Err(moved) = self.engine.log.end_reader(&body, view.position, publish) {
+            patience.moved();
             let folded = moved == Moved::Folded;
             if folded || self.engine.log.catch_up(&mut view, false).is_err() {
                 self.renew(&mut body)?;
@@ -236,6 +244,31 @@ impl Core<'_> {
             footprint,
         };
         (body, std::mem::take(&mut leases.0))
+    }
+}
+
+/// Rounds in which the log may move on before others are kept out.
+const OPEN_ROUNDS: u32 = 3;
+
+/// Counts the rounds of a certification, and shuts the gate when they are too many.
+struct Patience<'c> {
+    gate: &'c Gate,
+    rounds: u32,
+    shut: Option<Shut<'c>>,
+}
+
+impl<'c> Patience<'c> {
+    fn new(core: &'c Core<'_>) -> Self {
+        Self { gate: &core.engine.gate, rounds: 0, shut: None }
+    }
+
+    /// The log has moved on once more.
+    fn moved(&mut self) {
+        self.rounds += 1;
+        let is_shut = self.shut.as_ref().is_some_and(|shut| !shut.is_over());
+        if self.rounds >= OPEN_ROUNDS && !is_shut {
+            self.shut = self.gate.try_close(this_thread());
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What all transactions of one database share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bugs::Bugs;
 #[cfg(feature = "testkit")]
@@ -11,6 +12,7 @@ use crate::store::pins::Pins;
 use crate::store::publisher::Publisher;
 use crate::store::registry::Registry;
 use crate::sync::{AtomicU64, Ordering};
+use crate::tx::gate::Gate;
 use crate::tx::safety::Safety;
 
 /// Which anomalies a database rules out.
@@ -35,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) max_search_steps: u64,
     pub(crate) max_retained_commits: usize,
     pub(crate) max_danger_intervals: usize,
+    pub(crate) age_after: u32,
+    pub(crate) max_gate_time: Duration,
     #[cfg(feature = "testkit")]
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
 }
@@ -49,6 +53,8 @@ impl Default for Config {
             max_search_steps: 10_000_000,
             max_retained_commits: 65_536,
             max_danger_intervals: 1024,
+            age_after: 8,
+            max_gate_time: Duration::from_millis(100),
             #[cfg(feature = "testkit")]
             recorder: None,
         }
@@ -66,6 +72,7 @@ pub(crate) struct Engine {
     pub(crate) log: CommitLog,
     pub(crate) collector: Collector,
     pub(crate) safety: Safety,
+    pub(crate) gate: Gate,
     /// Predicates that panicked during a certification; shared with the footprints.
     pub(crate) panicked_predicates: Arc<AtomicU64>,
     pub(crate) conservative_aborts: AtomicU64,
@@ -91,6 +98,7 @@ impl Engine {
         Self {
             number,
             name,
+            gate: Gate::new(config.max_gate_time, bugs),
             config,
             registry: Registry::new(bugs),
             publisher: Publisher::new(bugs),

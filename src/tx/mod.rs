@@ -3,6 +3,7 @@
 mod commit;
 mod core;
 mod engine;
+mod gate;
 mod hook;
 mod live;
 mod part;
@@ -24,6 +25,9 @@ pub use commit::Commit;
 pub(crate) use core::EngineRef;
 pub use engine::Isolation;
 pub(crate) use engine::{Config, Engine};
+#[cfg(all(test, precedent_loom))]
+pub(crate) use gate::Gate;
+pub(crate) use gate::{Shut, this_thread};
 pub(crate) use pin_guard::PinGuard;
 pub use range::{Keys, Range, Values};
 pub use snapshot::{Pin, Snapshot};

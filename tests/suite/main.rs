@@ -7,6 +7,7 @@
 //! | `scenarios` | does every classic history come out as it must? |
 //! | `corpus` | do PostgreSQL's isolation specs and Hermitage come out as an exact checker says? |
 //! | `errors` | does the database survive bad input and hostile user code? |
+//! | `progress` | does whoever fails often get through, and what does that cost the others? |
 //! | `threads_basic` | do the simplest promises hold on real threads? |
 //! | `threads` | is what real threads did on hot keys serial, say an indexed oracle and `adya`? |
 //! | `snapshots` | do detached snapshots show what they should, keep it, and hold nobody up? |
@@ -21,6 +22,7 @@ mod corpus;
 mod errors;
 mod lifetimes;
 mod oracle;
+mod progress;
 mod repairs;
 mod scenarios;
 mod schedules;

@@ -1,8 +1,10 @@
 //! What can be settled before a database exists.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::db::database::Database;
+use crate::ssi::Conflict;
 use crate::tx::{Config, Isolation};
 
 /// Settles what cannot change later; by [`Database::builder`].
@@ -203,9 +205,63 @@ impl Builder {
         self
     }
 
+    /// Calls `hook` for every transaction that a conflict has ended, those included that a
+    /// retry loop runs again. It is called on the thread of that transaction, after the
+    /// transaction has ended and outside every lock, and may use the database. A panic in it
+    /// goes no further; it [is counted](crate::Stats::panicked_hooks).
+    ///
+    /// Without a hook a conflict within a retry loop is not even put into words; with one,
+    /// each costs a `Debug` of the keys in its cycle.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// use std::sync::{Arc, Mutex};
+    /// let stories = Arc::new(Mutex::new(Vec::new()));
+    /// let told = Arc::clone(&stories);
+    /// let db = Database::builder()
+    ///     .on_conflict(move |conflict| told.lock().unwrap().push(conflict.to_string()))
+    ///     .build();
+    /// let t: Table<u8, u64> = db.table("t")?;
+    /// db.transact(|tx| {
+    ///     tx.get(&t, &1);
+    ///     if tx.attempt() == 1 {
+    ///         db.transact(|rival| Ok(rival.insert(&t, 1, 7)))?;
+    ///     }
+    ///     Ok(tx.insert(&t, 1, 8))
+    /// })?;
+    /// assert!(stories.lock().unwrap().iter().all(|story| story.contains("t[1]")));
+    /// assert_eq!(stories.lock().unwrap().len(), 1);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn on_conflict(mut self, hook: impl Fn(&Conflict) + Send + Sync + 'static) -> Self {
+        self.config.on_conflict = Some(Arc::new(hook));
+        self
+    }
+
+    /// Whether keys are kept out of conflicts: [`Edge::key`](crate::Edge::key), their stories
+    /// and their graphs show `…` instead, and the `Debug` of keys never runs for them. By
+    /// default they are shown. Tables and labels always are.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// let db = Database::builder().redact_keys(true).build();
+    /// let patients: Table<&str, u32> = db.table("patients")?;
+    /// let slow = db.begin();
+    /// slow.get(&patients, &"Ada");
+    /// db.transact(|tx| Ok(tx.insert(&patients, "Ada", 1)))?;
+    /// slow.insert(&patients, "Ada", 2);
+    /// let story = slow.commit().unwrap_err().to_string();
+    /// assert!(story.contains("patients[…]") && !story.contains("Ada"));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn redact_keys(mut self, redact: bool) -> Self {
+        self.config.redact_keys = redact;
+        self
+    }
+
     /// Who is told every event. With the feature `testkit`.
     #[cfg(feature = "testkit")]
-    pub fn recorder(mut self, recorder: std::sync::Arc<dyn crate::record::Recorder>) -> Self {
+    pub fn recorder(mut self, recorder: Arc<dyn crate::record::Recorder>) -> Self {
         self.config.recorder = Some(recorder);
         self
     }

@@ -122,7 +122,7 @@ impl Database {
     /// ```
     #[must_use = "a transaction that is dropped is rolled back"]
     pub fn begin(&self) -> Transaction<'_> {
-        self.begin_attempt(1)
+        Transaction::new(EngineRef::Borrowed(&self.engine), false, None)
     }
 
     /// Begins a transaction that keeps the database alive by itself.
@@ -135,7 +135,7 @@ impl Database {
     /// ```
     #[must_use = "a transaction that is dropped is rolled back"]
     pub fn begin_owned(&self) -> Transaction<'static> {
-        Transaction::new(EngineRef::Owned(Arc::clone(&self.engine)), false, 1)
+        Transaction::new(EngineRef::Owned(Arc::clone(&self.engine)), false, None)
     }
 
     /// Begins a read-only transaction at the newest timestamp.
@@ -148,15 +148,15 @@ impl Database {
     /// ```
     #[must_use = "a transaction that is dropped certifies nothing"]
     pub fn begin_read(&self) -> ReadTransaction<'_> {
-        self.begin_read_attempt(1)
+        Transaction::new(EngineRef::Borrowed(&self.engine), true, None)
     }
 
     pub(crate) fn begin_attempt(&self, attempt: u32) -> Transaction<'_> {
-        Transaction::new(EngineRef::Borrowed(&self.engine), false, attempt)
+        Transaction::new(EngineRef::Borrowed(&self.engine), false, Some(attempt))
     }
 
     pub(crate) fn begin_read_attempt(&self, attempt: u32) -> ReadTransaction<'_> {
-        Transaction::new(EngineRef::Borrowed(&self.engine), true, attempt)
+        Transaction::new(EngineRef::Borrowed(&self.engine), true, Some(attempt))
     }
 
     /// Frees everything that no open transaction can need. Ordinary traffic does the same
@@ -210,6 +210,7 @@ impl Database {
             merged_intervals: engine.log.dangers_merged(),
             safe_lag: engine.safe_lag(),
             panicked_predicates: engine.panicked_predicates(),
+            panicked_hooks: engine.panicked_hooks(),
             panicked_drops: engine.collector.panicked_drops(),
             conservative_aborts: engine.conservative_aborts(),
             aged: gate.aged,

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::db::database::Database;
 use crate::error::Error;
-use crate::ssi::Conflict;
 use crate::sync;
-use crate::tx::{Commit, Engine, ReadTransaction, Shut, Transaction, this_thread};
+use crate::tx::{
+    Commit, Core, Engine, Failure, ReadTransaction, Refused, Shut, Transaction, this_thread,
+};
 
 impl Database {
     /// Runs a closure as one transaction and commits it; runs it again on a conflict.
@@ -131,9 +132,9 @@ impl Database {
         loop {
             let tx = self.begin_read_attempt(attempts.number);
             let result = catch_unwind(AssertUnwindSafe(|| f(&tx)));
-            match tx.finish() {
+            match tx.end(Core::finish) {
                 Ok(_) => return Ok(result.unwrap_or_else(|panic| resume_unwind(panic))),
-                Err(error) => attempts.next(error)?,
+                Err(failure) => attempts.next(failure)?,
             }
         }
     }
@@ -149,14 +150,14 @@ impl Database {
             // Whether to run again is the transaction's verdict, whatever the closure
             // returned: an error or a panic may rest on a state that never was.
             let ended = match &result {
-                Ok(Ok(_)) => tx.commit(),
-                _ => tx.finish_without_writes(),
+                Ok(Ok(_)) => tx.end(Core::commit),
+                _ => tx.end(Core::finish),
             };
             match (ended, result) {
                 (Ok(commit), Ok(Ok(result))) => return Ok((result, commit)),
                 (Ok(_), Ok(Err(error))) => return Err(error),
                 (Ok(_), Err(panic)) => resume_unwind(panic),
-                (Err(error), result) => match (attempts.next(error), result) {
+                (Err(failure), result) => match (attempts.next(failure), result) {
                     (Ok(()), _) => {}
                     // No further run will tell of the panic.
                     (Err(_), Err(panic)) => resume_unwind(panic),
@@ -188,11 +189,13 @@ impl<'db> Attempts<'db> {
     }
 
     /// Waits before the next attempt, or tells why there is none.
-    fn next(&mut self, error: Error) -> Result<(), Error> {
-        let Error::Conflict(last) = error else {
-            return Err(error);
+    fn next(&mut self, failure: Failure) -> Result<(), Error> {
+        let refused = match failure {
+            Failure::Refused(refused) => refused,
+            Failure::Final(error) => return Err(error),
         };
         if self.number >= self.engine.config.max_attempts {
+            let last = refused.into_conflict();
             return Err(Error::RetriesExhausted { attempts: self.number, last });
         }
         self.failures = self.failures.saturating_add(1);
@@ -201,7 +204,7 @@ impl<'db> Attempts<'db> {
             self.failures = 0;
         }
         if self.turn.is_none() {
-            back_off(self.number, &last);
+            back_off(self.number, &refused);
             self.age();
         }
         self.number += 1;
@@ -232,16 +235,13 @@ const MAX_BACK_OFF_LOG2: u32 = 10;
 
 /// An immediate retry cannot meet the same conflict, so the first ones only let others
 /// run; later ones sleep for a random part of a growing time.
-fn back_off(attempt: u32, last: &Conflict) {
+fn back_off(attempt: u32, refused: &Refused) {
     if attempt <= EAGER_ATTEMPTS {
         sync::yield_now();
         return;
     }
     let bound = 1_u64 << (attempt - EAGER_ATTEMPTS).min(MAX_BACK_OFF_LOG2);
     // Who met whom, and when, differs between rivals: jitter without a generator.
-    let seed = last.cycle().iter().fold(u64::from(attempt), |seed, edge| {
-        let id = u64::from(edge.from().id()) ^ u64::from(edge.to().read_timestamp());
-        (seed ^ id).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
-    });
+    let seed = refused.seed.rotate_left(attempt);
     sync::sleep(Duration::from_micros(seed % bound + 1));
 }

@@ -45,6 +45,8 @@ pub struct Stats {
     pub safe_lag: u64,
     /// Predicates that panicked during a certification, each counted as a match.
     pub panicked_predicates: u64,
+    /// Conflict hooks ([`Builder::on_conflict`](crate::Builder::on_conflict)) that panicked.
+    pub panicked_hooks: u64,
     /// Values and keys whose `Drop` panicked during a collection.
     pub panicked_drops: u64,
     /// Aborts because a search exceeded its bound.

@@ -112,7 +112,8 @@ impl Edge {
         self.table.as_deref()
     }
 
-    /// The key that `to` wrote, in its `Debug` form; none for a start edge.
+    /// The key that `to` wrote, in its `Debug` form, or `…` if
+    /// [keys are redacted](crate::Builder::redact_keys); none for a start edge.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
@@ -163,12 +164,9 @@ impl Conflict {
         self.reason
     }
 
-    /// The newest commit timestamp in the cycle.
-    pub(crate) fn newest_commit(&self) -> Option<u64> {
-        let commits = self.cycle.iter().flat_map(|edge| {
-            [edge.from.commit_timestamp, edge.to.commit_timestamp].into_iter().flatten()
-        });
-        commits.max().map(u64::from)
+    /// A conflict without its cycle.
+    pub(crate) fn bare(reason: ConflictReason) -> Self {
+        Self { reason, cycle: Vec::new() }
     }
 
     /// The edges, each starting where the one before it ended; the first one leaves the

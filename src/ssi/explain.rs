@@ -1,50 +1,126 @@
-//! From the steps of a search to the cycle that a user sees.
+//! From the steps of a search to the cycle that a user sees, if somebody asks.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Step, StepKind};
-use crate::ssi::conflict::{Conflict, ConflictReason, Edge, EdgeKind};
-use crate::ssi::footprint::Body;
+use crate::ssi::conflict::{Conflict, ConflictReason, Edge, EdgeKind, TransactionId};
+use crate::ssi::footprint::{Body, Witness};
 use crate::ssi::log::Overwriter;
 
-/// Names every edge of the steps, which lead from the candidate back to it.
-pub(crate) fn cycle(candidate: &Arc<Body>, steps: &[Step]) -> Conflict {
+/// Why a transaction was refused, with what it takes to explain it.
+pub(crate) enum Refusal {
+    /// Steps that lead from the candidate back to it.
+    Cycle(Arc<Body>, Vec<Step>),
+    /// `Isolation::Snapshot`: somebody else was quicker to write a key.
+    LostRace(Arc<Body>, Overwriter),
+    /// A bound was exceeded. Who was refused, and the newest commit that had a part in it.
+    Conservative(TransactionId, u64),
+}
+
+impl Refusal {
+    pub(crate) fn reason(&self) -> ConflictReason {
+        match self {
+            Self::Cycle(..) => ConflictReason::Cycle,
+            Self::LostRace(..) => ConflictReason::FirstCommitterWins,
+            Self::Conservative(..) => ConflictReason::Conservative,
+        }
+    }
+
+    /// The newest commit timestamp in it. A snapshot at or above it cannot meet it again.
+    pub(crate) fn newest_commit(&self) -> Option<u64> {
+        match self {
+            Self::Cycle(_, steps) => steps.iter().filter_map(|step| step.to.commit()).max(),
+            Self::LostRace(_, winner) => Some(winner.commit),
+            Self::Conservative(_, newest) => Some(*newest),
+        }
+    }
+
+    /// A number that differs between rivals: who met whom, and when.
+    pub(crate) fn seed(&self) -> u64 {
+        let mix = |seed: u64, more: u64| {
+            (seed ^ more).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+        };
+        match self {
+            Self::Cycle(candidate, steps) => {
+                let own = mix(u64::from(candidate.id), candidate.snapshot);
+                let commits = steps.iter().filter_map(|step| step.to.commit());
+                commits.fold(own, mix)
+            }
+            Self::LostRace(candidate, winner) => mix(u64::from(candidate.id), winner.commit),
+            Self::Conservative(id, newest) => mix(u64::from(*id), *newest),
+        }
+    }
+
+    /// Names every edge. Runs the `Debug` of keys, unless they are to be redacted.
+    pub(crate) fn explain(&self, redact: bool) -> Conflict {
+        let cycle = match self {
+            Self::Cycle(candidate, steps) => cycle(candidate, steps, redact),
+            Self::LostRace(candidate, winner) => vec![lost_race(candidate, winner, redact)],
+            Self::Conservative(..) => Vec::new(),
+        };
+        Conflict { reason: self.reason(), cycle }
+    }
+}
+
+impl Member {
+    fn commit(&self) -> Option<u64> {
+        match self {
+            Self::Committed(commit, _) => Some(*commit),
+            Self::Reader(_) | Self::Candidate => None,
+        }
+    }
+}
+
+fn cycle(candidate: &Arc<Body>, steps: &[Step], redact: bool) -> Vec<Edge> {
     let mut from = (Arc::clone(candidate), None);
     let cycle = steps.iter().map(|step| {
-        let to = match &step.to {
-            Member::Committed(commit, body) => (Arc::clone(body), Some(*commit)),
-            Member::Reader(body) => (Arc::clone(body), None),
-            Member::Candidate => (Arc::clone(candidate), None),
+        let body = match &step.to {
+            Member::Committed(_, body) | Member::Reader(body) => body,
+            Member::Candidate => candidate,
         };
+        let to = (Arc::clone(body), step.to.commit());
         let (kind, witness) = match step.kind {
             StepKind::Rw(witness) => (EdgeKind::Rw, Some(witness)),
             StepKind::Ww(witness) => (EdgeKind::Ww, Some(witness)),
             StepKind::Start => (EdgeKind::Start, None),
         };
-        let place = witness.map(|witness| to.0.footprint.describe(witness));
-        let (table, key) = place.unzip();
+        let (table, key) = witness.map(|witness| describe(&to.0, witness, redact)).unzip();
         let edge =
             Edge { kind, from: from.0.participant(from.1), to: to.0.participant(to.1), table, key };
         from = to;
         edge
     });
-    Conflict { reason: ConflictReason::Cycle, cycle: cycle.collect() }
+    cycle.collect()
 }
 
-/// `Isolation::Snapshot`: names the key that somebody else was quicker to write.
-pub(crate) fn lost_race(candidate: &Body, winner: &Overwriter) -> Conflict {
-    let (table, key) = winner.body.footprint.describe(winner.witness);
-    let edge = Edge {
+/// Names the key that somebody else was quicker to write.
+fn lost_race(candidate: &Body, winner: &Overwriter, redact: bool) -> Edge {
+    let (table, key) = describe(&winner.body, winner.witness, redact);
+    Edge {
         kind: EdgeKind::Ww,
         from: winner.body.participant(Some(winner.commit)),
         to: candidate.participant(None),
         table: Some(table),
         key: Some(key),
-    };
-    Conflict { reason: ConflictReason::FirstCommitterWins, cycle: vec![edge] }
+    }
 }
 
-/// The search was given up.
-pub(crate) fn conservative() -> Conflict {
-    Conflict { reason: ConflictReason::Conservative, cycle: Vec::new() }
+/// What stands for a key that is not to be seen.
+const REDACTED: &str = "…";
+/// What stands for a key that cannot be told.
+const UNTOLD: &str = "(a key whose Debug panicked)";
+
+/// The table and the key of a write.
+fn describe(body: &Body, witness: Witness, redact: bool) -> (Arc<str>, String) {
+    let (table, key) = body.footprint.describe(witness);
+    if redact {
+        return (table, REDACTED.to_owned());
+    }
+    let key = catch_unwind(AssertUnwindSafe(key)).unwrap_or_else(|payload| {
+        // A payload can panic in its own Drop; what it held is lost, nothing else.
+        std::mem::forget(payload);
+        UNTOLD.to_owned()
+    });
+    (table, key)
 }

@@ -109,10 +109,10 @@ impl Footprint {
         })
     }
 
-    /// The table and the key of a write.
-    pub(crate) fn describe(&self, witness: Witness) -> (Arc<str>, String) {
+    /// The table of a write, and what tells its key.
+    pub(crate) fn describe(&self, witness: Witness) -> (Arc<str>, impl FnOnce() -> String) {
         let part = &self.parts[witness.part].1;
-        (Arc::clone(part.table()), part.key(witness.write))
+        (Arc::clone(part.table()), move || part.key(witness.write))
     }
 }
 

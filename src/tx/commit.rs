@@ -16,9 +16,8 @@
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::ssi::Conflict;
 use crate::ssi::certify::{self, Verdict};
-use crate::ssi::explain;
+use crate::ssi::explain::Refusal;
 use crate::ssi::footprint::{Body, Footprint};
 use crate::ssi::log::{Moved, Overwriter, Stance, View};
 use crate::store::collector::Overwritten;
@@ -28,6 +27,7 @@ use crate::tx::engine::Isolation;
 use crate::tx::gate::{Gate, Shut, this_thread};
 use crate::tx::hook::Ending;
 use crate::tx::part::CommitPart;
+use crate::tx::refusal::{Failure, Refused};
 
 /// What a certified transaction gets back.
 ///
@@ -56,7 +56,7 @@ impl Commit {
 
 impl Core<'_> {
     /// Ends the transaction: as a writer if it wrote anything, else as a reader.
-    pub(crate) fn commit(&self) -> Result<Commit, Error> {
+    pub(crate) fn commit(&self) -> Result<Commit, Failure> {
         if self.is_over_limit() {
             return self.limited();
         }
@@ -67,7 +67,7 @@ impl Core<'_> {
         let mut sealed = Sealed::new(self);
         let commit = match self.certify_and_append(&mut sealed.body) {
             Ok(commit) => commit,
-            Err(conflict) => return self.aborted(conflict),
+            Err(refusal) => return self.aborted(&refusal),
         };
         // From here on nothing of the user's runs and nothing can fail (I6).
         self.tables.iter().for_each(|table| table.hand_over());
@@ -82,7 +82,7 @@ impl Core<'_> {
     }
 
     /// Ends the transaction as a reader at its snapshot; its writes are dropped.
-    pub(crate) fn finish(&self) -> Result<Commit, Error> {
+    pub(crate) fn finish(&self) -> Result<Commit, Failure> {
         if self.is_over_limit() {
             return self.limited();
         }
@@ -96,30 +96,39 @@ impl Core<'_> {
                 self.end(&Ending::Certified);
                 Ok(Commit { timestamp: Timestamp::from(self.snapshot()) })
             }
-            Err(conflict) => self.aborted(conflict),
+            Err(refusal) => self.aborted(&refusal),
         }
     }
 
     /// Before the caller hears of it, everything in the cycle is published, so that an
     /// immediate retry sees it and cannot meet the same conflict.
-    fn aborted(&self, conflict: Conflict) -> Result<Commit, Error> {
-        if let Some(newest) = conflict.newest_commit() {
+    fn aborted(&self, refusal: &Refusal) -> Result<Commit, Failure> {
+        if let Some(newest) = refusal.newest_commit() {
             self.engine.publisher.wait_for(&self.engine.registry, newest);
         }
-        self.end(&Ending::Aborted(&conflict));
-        Err(Error::Conflict(Box::new(conflict)))
+        let redact = self.engine.config.redact_keys;
+        let conflict = self.must_explain().then(|| Box::new(refusal.explain(redact)));
+        self.end(&Ending::Aborted(conflict.as_deref()));
+        Err(Failure::Refused(Refused { reason: refusal.reason(), seed: refusal.seed(), conflict }))
     }
 
-    fn limited(&self) -> Result<Commit, Error> {
+    /// Whether a conflict will be seen by anybody.
+    fn must_explain(&self) -> bool {
+        let config = &self.engine.config;
+        let leaves_the_loop = self.attempt.is_none_or(|attempt| attempt >= config.max_attempts);
+        leaves_the_loop || config.on_conflict.is_some() || self.hook().listens()
+    }
+
+    fn limited(&self) -> Result<Commit, Failure> {
         self.end(&Ending::Limited);
         let bound = self.engine.config.max_own_values;
-        Err(Error::LimitExceeded { limit: "max_own_values", bound })
+        Err(Failure::Final(Error::LimitExceeded { limit: "max_own_values", bound }))
     }
 
     /// Certifies and appends; certifies anew whenever the log has moved on in between.
     /// Each further round is another transaction's commit. After some of them others are
     /// kept out by the gate, if it can be had: then only those come who were past it.
-    fn certify_and_append(&self, body: &mut Arc<Body>) -> Result<u64, Conflict> {
+    fn certify_and_append(&self, body: &mut Arc<Body>) -> Result<u64, Refusal> {
         let log = &self.engine.log;
         let snapshot_isolation = self.engine.config.isolation == Isolation::Snapshot;
         let blind = !body.footprint.observes && !snapshot_isolation;
@@ -147,7 +156,7 @@ impl Core<'_> {
             };
             overwriter = match caught_up {
                 Ok(()) if snapshot_isolation => match certify::first_writer(body, &view.entries) {
-                    Some(winner) => return Err(explain::lost_race(body, &winner)),
+                    Some(winner) => return Err(Refusal::LostRace(Arc::clone(body), winner)),
                     None => None,
                 },
                 Ok(()) => self.certify_writer(body, &mut view)?,
@@ -161,14 +170,14 @@ impl Core<'_> {
     }
 
     /// The log was folded past the snapshot: moves the closed footprint up to the fold.
-    fn renew(&self, body: &mut Arc<Body>) -> Result<(), Conflict> {
+    fn renew(&self, body: &mut Arc<Body>) -> Result<(), Refusal> {
         // First-committer-wins would have to ask the commits that are forgotten.
         let serializable = self.engine.config.isolation == Isolation::Serializable;
         let same = serializable && self.move_past_fold(&body.footprint);
         // Nobody else has it before it is appended.
         match Arc::get_mut(body).filter(|_| same) {
             Some(body) => body.snapshot = self.snapshot(),
-            None => return Err(self.conservative()),
+            None => return Err(self.conservative(self.engine.log.base())),
         }
         Ok(())
     }
@@ -177,7 +186,7 @@ impl Core<'_> {
         &self,
         body: &Arc<Body>,
         view: &mut View,
-    ) -> Result<Option<Overwriter>, Conflict> {
+    ) -> Result<Option<Overwriter>, Refusal> {
         if certify::first_overwriter(body, &view.entries).is_none() {
             return Ok(None);
         }
@@ -188,19 +197,19 @@ impl Core<'_> {
         match certify::certify_writer(body, view, self.engine.config.max_search_steps) {
             Verdict::Clear => Ok(None),
             Verdict::Edged(overwriter) => Ok(Some(overwriter)),
-            Verdict::Cycle(steps) => Err(explain::cycle(body, &steps)),
-            Verdict::TooLong => Err(self.conservative()),
+            Verdict::Cycle(steps) => Err(Refusal::Cycle(Arc::clone(body), steps)),
+            Verdict::TooLong => Err(self.conservative(view.position)),
         }
     }
 
-    fn conservative(&self) -> Conflict {
+    fn conservative(&self, newest: u64) -> Refusal {
         self.engine.count_conservative();
-        explain::conservative()
+        Refusal::Conservative(self.id(), newest)
     }
 
     /// A reader fails only if something that it saw must come after something that it
     /// did not see; while an older writer runs, it stays behind as a published reader.
-    fn certify_reader(&self) -> Result<(), Conflict> {
+    fn certify_reader(&self) -> Result<(), Refusal> {
         if self.is_safe() {
             return Ok(());
         }
@@ -221,8 +230,8 @@ impl Core<'_> {
             }
             match certify::certify_reader(&body, &view, self.engine.config.max_search_steps) {
                 Verdict::Clear | Verdict::Edged(_) => {}
-                Verdict::Cycle(steps) => return Err(explain::cycle(&body, &steps)),
-                Verdict::TooLong => return Err(self.conservative()),
+                Verdict::Cycle(steps) => return Err(Refusal::Cycle(body, steps)),
+                Verdict::TooLong => return Err(self.conservative(view.position)),
             }
         }
         Ok(())

@@ -61,7 +61,8 @@ pub(crate) struct Core<'db> {
     over_limit: Cell<bool>,
     doomed: Cell<bool>,
     pub(crate) label: RefCell<Option<Cow<'static, str>>>,
-    pub(crate) attempt: u32,
+    /// Which run of a retry loop this is; none outside one.
+    pub(crate) attempt: Option<u32>,
     /// Whether the end was told to the recorder.
     ended: Cell<bool>,
 }
@@ -79,7 +80,7 @@ impl Drop for Comparing<'_> {
 }
 
 impl<'db> Core<'db> {
-    pub(crate) fn begin(engine: EngineRef<'db>, read_only: bool, attempt: u32) -> Self {
+    pub(crate) fn begin(engine: EngineRef<'db>, read_only: bool, attempt: Option<u32>) -> Self {
         let serializable = engine.config.isolation == Isolation::Serializable;
         let role = match (serializable, read_only) {
             (_, false) => Role::Writer,

@@ -13,6 +13,7 @@ use crate::store::publisher::Publisher;
 use crate::store::registry::Registry;
 use crate::sync::{AtomicU64, Ordering};
 use crate::tx::gate::Gate;
+use crate::tx::refusal::{Ear, OnConflict};
 use crate::tx::safety::Safety;
 
 /// Which anomalies a database rules out.
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) max_danger_intervals: usize,
     pub(crate) age_after: u32,
     pub(crate) max_gate_time: Duration,
+    pub(crate) redact_keys: bool,
+    pub(crate) on_conflict: Option<OnConflict>,
     #[cfg(feature = "testkit")]
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
 }
@@ -55,6 +58,8 @@ impl Default for Config {
             max_danger_intervals: 1024,
             age_after: 8,
             max_gate_time: Duration::from_millis(100),
+            redact_keys: false,
+            on_conflict: None,
             #[cfg(feature = "testkit")]
             recorder: None,
         }
@@ -76,6 +81,8 @@ pub(crate) struct Engine {
     /// Predicates that panicked during a certification; shared with the footprints.
     pub(crate) panicked_predicates: Arc<AtomicU64>,
     pub(crate) conservative_aborts: AtomicU64,
+    /// Conflict hooks that panicked.
+    pub(crate) panicked_hooks: Arc<AtomicU64>,
 }
 
 /// Entries in the log, or records to collect, beyond which every ending transaction
@@ -107,6 +114,7 @@ impl Engine {
             safety: Safety::new(),
             panicked_predicates: Arc::new(AtomicU64::new(0)),
             conservative_aborts: AtomicU64::new(0),
+            panicked_hooks: Arc::new(AtomicU64::new(0)),
         }
     }
 
@@ -192,6 +200,17 @@ impl Engine {
     pub(crate) fn is_safe(&self, snapshot: u64) -> bool {
         // In this order: as above.
         !self.registry.writer_below(snapshot) && !self.log.in_danger(snapshot)
+    }
+
+    /// Who wants to hear of conflicts.
+    pub(crate) fn ear(&self) -> Option<Ear> {
+        let hook = Arc::clone(self.config.on_conflict.as_ref()?);
+        Some(Ear { hook, panicked: Arc::clone(&self.panicked_hooks) })
+    }
+
+    /// Conflict hooks that panicked.
+    pub(crate) fn panicked_hooks(&self) -> u64 {
+        self.panicked_hooks.load(Ordering::Relaxed)
     }
 
     /// Predicates that panicked during a certification.

@@ -21,7 +21,8 @@ pub(crate) enum Ending<'a> {
     Committed(u64),
     Certified,
     RolledBack,
-    Aborted(&'a Conflict),
+    /// The conflict is there if somebody listens.
+    Aborted(Option<&'a Conflict>),
     Limited,
 }
 
@@ -93,12 +94,18 @@ mod imp {
             self.tell(|tx| Event::Write { tx, table, key, removal });
         }
 
+        /// Whether anybody does.
+        pub(crate) fn listens(self) -> bool {
+            self.0.config.recorder.is_some()
+        }
+
         pub(crate) fn end(self, ending: &Ending<'_>) {
             let outcome = match ending {
                 Ending::Committed(commit) => Outcome::Committed(Timestamp::from(*commit)),
                 Ending::Certified => Outcome::Certified,
                 Ending::RolledBack => Outcome::RolledBack,
-                Ending::Aborted(conflict) => Outcome::Aborted(*conflict as &Conflict),
+                Ending::Aborted(Some(conflict)) => Outcome::Aborted(*conflict as &Conflict),
+                Ending::Aborted(None) => return,
                 Ending::Limited => Outcome::Limited,
             };
             self.tell(|tx| Event::End { tx, outcome });
@@ -134,6 +141,9 @@ mod imp {
         pub(crate) fn row<K: Key>(self, _scan: u32, _key: &K, _sight: &Sight, _reverse: bool) {}
         pub(crate) fn scan_end(self, _scan: u32) {}
         pub(crate) fn write<K: Key>(self, _table: &str, _key: &K, _removal: bool) {}
+        pub(crate) fn listens(self) -> bool {
+            false
+        }
         pub(crate) fn end(self, _ending: &Ending<'_>) {}
     }
 }

@@ -12,6 +12,7 @@ mod pinned;
 mod point_read;
 mod range;
 mod read_set;
+mod refusal;
 mod safety;
 mod snapshot;
 mod snapshot_range;
@@ -22,7 +23,7 @@ mod write;
 mod write_set;
 
 pub use commit::Commit;
-pub(crate) use core::EngineRef;
+pub(crate) use core::{Core, EngineRef};
 pub use engine::Isolation;
 pub(crate) use engine::{Config, Engine};
 #[cfg(all(test, precedent_loom))]
@@ -30,6 +31,7 @@ pub(crate) use gate::Gate;
 pub(crate) use gate::{Shut, this_thread};
 pub(crate) use pin_guard::PinGuard;
 pub use range::{Keys, Range, Values};
+pub(crate) use refusal::{Failure, Refused};
 pub use snapshot::{Pin, Snapshot};
 pub use snapshot_range::{SnapshotKeys, SnapshotRange, SnapshotValues};
 pub(crate) use table::TableInner;

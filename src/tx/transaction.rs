@@ -14,6 +14,7 @@ use crate::tx::core::{Core, EngineRef};
 use crate::tx::point_read::read;
 use crate::tx::range::{Keys, Range, Values};
 use crate::tx::read_set::Predicate;
+use crate::tx::refusal::Failure;
 use crate::tx::table::{Key, Table, Value};
 
 /// Marks a transaction that can write.
@@ -65,8 +66,23 @@ pub struct Transaction<'db, M = ReadWrite> {
 }
 
 impl<'db, M> Transaction<'db, M> {
-    pub(crate) fn new(engine: EngineRef<'db>, read_only: bool, attempt: u32) -> Self {
+    pub(crate) fn new(engine: EngineRef<'db>, read_only: bool, attempt: Option<u32>) -> Self {
         Self { core: Core::begin(engine, read_only, attempt), mode: PhantomData }
+    }
+
+    /// Ends the transaction. A conflict is told to the user's hook when it is gone.
+    pub(crate) fn end(
+        self,
+        how: impl FnOnce(&Core<'db>) -> Result<Commit, Failure>,
+    ) -> Result<Commit, Failure> {
+        let ended = how(&self.core);
+        if let Err(Failure::Refused(refused)) = &ended
+            && let (Some(conflict), Some(ear)) = (&refused.conflict, self.core.engine.ear())
+        {
+            drop(self);
+            ear.tell(conflict);
+        }
+        ended
     }
 
     /// The value of a key. A read, be the key there or not. O(log n).
@@ -339,7 +355,7 @@ impl<'db, M> Transaction<'db, M> {
     /// assert_eq!(db.begin().attempt(), 1);
     /// ```
     pub fn attempt(&self) -> u32 {
-        self.core.attempt
+        self.core.attempt.unwrap_or(1)
     }
 
     /// Whether the commit is certain to fail: a key that this transaction has both read
@@ -397,7 +413,7 @@ impl Transaction<'_, ReadOnly> {
     /// # Errors
     /// [`Error::Conflict`] if no serial order contains what was observed.
     pub fn finish(self) -> Result<Commit, Error> {
-        self.core.finish()
+        Ok(self.end(Core::finish)?)
     }
 }
 

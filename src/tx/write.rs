@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 
 use crate::error::Error;
 use crate::tx::commit::Commit;
+use crate::tx::core::Core;
 use crate::tx::table::{Key, Table, Value};
 use crate::tx::transaction::{ReadWrite, Transaction};
 
@@ -183,7 +184,7 @@ impl Transaction<'_, ReadWrite> {
     /// [`Error::Conflict`] if the commit would close a cycle, [`Error::LimitExceeded`] if
     /// the transaction was too large. Either way it has been rolled back.
     pub fn commit(self) -> Result<Commit, Error> {
-        self.core.commit()
+        Ok(self.end(Core::commit)?)
     }
 
     /// Drops the writes and certifies what was observed, as `try_transact` does when its
@@ -205,7 +206,7 @@ impl Transaction<'_, ReadWrite> {
     /// # Errors
     /// [`Error::Conflict`] if no serial order contains what was observed.
     pub fn finish_without_writes(self) -> Result<Commit, Error> {
-        self.core.finish()
+        Ok(self.end(Core::finish)?)
     }
 
     fn write<K: Key, V: Value>(&self, table: &Table<K, V>, key: K, value: Option<V>) -> Option<&V> {

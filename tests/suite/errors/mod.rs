@@ -8,6 +8,7 @@
 //! | `predicates` | predicates that panic, in the read and in somebody's certification |
 //! | `drops` | values whose `Drop` panics |
 //! | `comparators` | keys whose `Ord` panics or is no order |
+//! | `conflicts` | who hears of a conflict; keys whose `Debug` panics, hooks that panic |
 //! | `reentry` | user code that uses the transaction that called it |
 //!
 //! Inverted ranges are in `scenarios::edges` and `scenarios::model`, leaked transactions
@@ -15,6 +16,7 @@
 
 mod closures;
 mod comparators;
+mod conflicts;
 mod drops;
 mod limits;
 mod predicates;

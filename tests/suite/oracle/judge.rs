@@ -110,8 +110,7 @@ impl<'h> Court<'h> {
             if node.footprint.observed_nothing() {
                 let story = format!("{name} observed nothing, and was refused as conservative");
                 verdict.accuse(FaultKind::UnjustifiedAbort, story);
-            }
-            if !links.has_rw_out() {
+            } else if !links.has_rw_out() {
                 let story = format!("nothing that {name} observed had changed");
                 verdict.accuse(FaultKind::UnjustifiedAbort, story);
             }

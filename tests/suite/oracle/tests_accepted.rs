@@ -1,7 +1,7 @@
 //! The oracle accepts what is serializable, however odd it looks.
 
 use super::hand::{Draft, at, history, keys};
-use super::{CycleEdgeKind, Sighting, Verdict, judge};
+use super::{CycleEdgeKind, FaultKind, Sighting, Verdict, judge};
 
 fn accepts(drafts: &[Draft]) -> Verdict {
     let verdict = judge(&history(drafts));
@@ -151,6 +151,14 @@ fn a_phantom_cycle_and_a_predicate_cycle_are_told_apart() {
 
 #[test]
 fn a_refusal_for_a_bound_is_counted_apart() {
-    let verdict = accepts(&[setup("x"), at(1).reads('x', 1).writes('y').refused_for_a_bound()]);
+    let late = at(1).reads('x', 1).writes('y').refused_for_a_bound();
+    let verdict = accepts(&[setup("x"), at(1).writes('x').commits(2), late]);
     assert_eq!((verdict.aborts, verdict.conservative), (1, 1));
+}
+
+#[test]
+fn a_refusal_for_a_bound_needs_something_to_look_at() {
+    let verdict =
+        judge(&history(&[setup("x"), at(1).reads('x', 1).writes('y').refused_for_a_bound()]));
+    assert!(verdict.finds(FaultKind::UnjustifiedAbort), "{:?}", verdict.faults);
 }

@@ -53,7 +53,10 @@ impl<'r> Register<'r> {
             return Err("it observed nothing".to_owned());
         }
         if report.conservative {
-            return Ok(());
+            return match self.has_changed(place, as_reader) {
+                true => Ok(()),
+                false => Err("nothing that it observed had changed".to_owned()),
+            };
         }
         self.chain(tx.id, &report.edges)?;
         report.edges.iter().try_for_each(|edge| {
@@ -63,6 +66,20 @@ impl<'r> Register<'r> {
                 true => Ok(()),
                 false => Err(format!("there is no such edge: {edge:?}")),
             }
+        })
+    }
+
+    /// Whether somebody who was certified before its end changed what it observed.
+    fn has_changed(&self, refused: usize, as_reader: bool) -> bool {
+        let (moments, history) = (&self.record.moments, self.history());
+        let observed = Footprint::of(&history.txs[refused], as_reader);
+        let s = history.txs[refused].s();
+        history.txs.iter().zip(moments).any(|(tx, moment)| {
+            let earlier = moment.ending <= moments[refused].ended;
+            let left = || Footprint::of(tx, false).left;
+            earlier
+                && tx.c().is_some_and(|c| c > s)
+                && left().iter().any(|(key, value)| observed.changed_by(*key, *value))
         })
     }
 

@@ -55,7 +55,10 @@ pub(crate) struct Collector {
     limbo: Mutex<VecDeque<Limbo>>,
     /// Records in `notes`; a hint that spares the lock.
     pending: AtomicUsize,
-    /// Notes in `held` and batches in `limbo`; a hint that spares the locks.
+    /// Below this timestamp a pin may keep something that is in `held`; 0 if nothing is.
+    held_below: AtomicU64,
+    /// Batches in `limbo`, plus one if the last collection was cut short; a hint that spares
+    /// the lock, as is `held_below`.
     waiting: AtomicUsize,
     /// Who is collecting: a thread's hint plus one, or nobody. It keeps a `Drop` of the
     /// user's that uses the database from collecting in turn, deeper and deeper.
@@ -97,6 +100,7 @@ impl Collector {
             held: Mutex::new(BTreeMap::new()),
             limbo: Mutex::new(VecDeque::new()),
             pending: AtomicUsize::new(0),
+            held_below: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             collecting: AtomicUsize::new(NOBODY),
             panicked_drops: AtomicU64::new(0),
@@ -115,8 +119,13 @@ impl Collector {
         self.pending.load(Ordering::Relaxed)
     }
 
-    /// Whether something waits for a pin, or for those who walk; a hint.
-    pub(crate) fn holds_any(&self) -> bool {
+    /// Whether something may wait for this pin; a hint.
+    pub(crate) fn holds_for(&self, pin: u64) -> bool {
+        pin < self.held_below.load(Ordering::Relaxed)
+    }
+
+    /// Whether something waits for those who walk, or for the next collection; a hint.
+    pub(crate) fn is_waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
@@ -186,9 +195,11 @@ impl Collecting<'_> {
             }
         }
         self.store(registry, harvest);
-        let held: usize = self.0.held.lock().len();
-        // Relaxed: a hint.
-        self.0.waiting.store(held + self.0.limbo.lock().len(), Ordering::Relaxed);
+        let held = self.0.held.lock().last_key_value().map_or(0, |(pin, _)| pin + 1);
+        // Relaxed: hints.
+        self.0.held_below.store(held, Ordering::Relaxed);
+        let unfinished = usize::from(budget == 0);
+        self.0.waiting.store(self.0.limbo.lock().len() + unfinished, Ordering::Relaxed);
     }
 
     fn look(

@@ -352,6 +352,6 @@ impl Drop for Core<'_> {
         self.end(&Ending::RolledBack);
         let turn = self.ticket.turn();
         self.engine.registry.release(&self.ticket);
-        self.engine.tidy(turn);
+        self.engine.tidy(turn, self.ticket.timestamp());
     }
 }

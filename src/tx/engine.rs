@@ -119,13 +119,18 @@ impl Engine {
     }
 
     /// What an ending transaction does for all: forgets log entries, frees versions. A
-    /// bounded amount of work; `turn` spreads it over the transactions of a slot.
-    pub(crate) fn tidy(&self, turn: u64) {
-        let waiting = self.log.retained().max(self.collector.pending());
+    /// bounded amount of work; `turn` spreads it over the transactions of a slot. `pin` is
+    /// the oldest that the transaction had.
+    pub(crate) fn tidy(&self, turn: u64, pin: u64) {
+        if self.collector.holds_for(pin) {
+            self.tidy_now();
+            return;
+        }
+        let pending = self.collector.pending() + usize::from(self.collector.is_waiting());
+        let waiting = self.log.retained().max(pending);
         let every = if waiting > TIDY_ABOVE { 1 } else { TIDY_EVERY };
         let crowd = (self.registry.slots_used() + self.safety.pinned()) / TIDY_PINS;
-        let idle = waiting == 0 && !self.collector.holds_any();
-        if !idle && turn.is_multiple_of(every.max(crowd as u64)) {
+        if waiting > 0 && turn.is_multiple_of(every.max(crowd as u64)) {
             self.tidy_now();
         }
     }
@@ -135,10 +140,7 @@ impl Engine {
         let Some(collecting) = self.collector.try_begin() else { return };
         let horizon = self.horizon();
         collecting.destroy(|| drop(self.log.try_forget(horizon)));
-        let pending = self.collector.pending();
-        if pending > 0 || self.collector.holds_any() {
-            self.collect(&collecting, TIDY_RECORDS + pending / TIDY_SHARE);
-        }
+        self.collect(&collecting, TIDY_RECORDS + self.collector.pending() / TIDY_SHARE);
     }
 
     /// Forgets and frees everything that no open transaction can need. A value's `Drop`

@@ -35,8 +35,8 @@ pub use key_range::KeyRange;
 pub use ssi::{Conflict, ConflictReason, Edge, EdgeKind, Participant, TransactionId};
 pub use timestamp::Timestamp;
 pub use tx::{
-    Commit, Isolation, Key, Keys, Pin, Range, ReadOnly, ReadTransaction, ReadWrite, Snapshot,
-    SnapshotKeys, SnapshotRange, SnapshotValues, Table, Transaction, Value, Values,
+    Commit, Isolation, Key, Keys, Pin, Range, ReadOnly, ReadTransaction, ReadWrite, Savepoint,
+    Snapshot, SnapshotKeys, SnapshotRange, SnapshotValues, Table, Transaction, Value, Values,
 };
 
 /// The rest of the documentation, whose examples run as doctests.

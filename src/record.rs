@@ -134,6 +134,20 @@ pub enum Event<'a> {
         /// Whether it is a removal.
         removal: bool,
     },
+    /// A savepoint was taken.
+    Savepoint {
+        /// Who.
+        tx: TransactionId,
+        /// Number of the savepoint within the transaction, from 1 on.
+        number: u64,
+    },
+    /// The writes told since a savepoint are undone. What was observed stays observed.
+    RollbackTo {
+        /// Who.
+        tx: TransactionId,
+        /// Number of the savepoint within the transaction.
+        number: u64,
+    },
     /// The transaction ended. The final s(T) is the last one told.
     End {
         /// Who.

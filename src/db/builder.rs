@@ -144,7 +144,8 @@ impl Builder {
         self
     }
 
-    /// How many values (removals included) one transaction may write. By default 2^24.
+    /// How many values (removals included) one transaction may write, those that it rolls
+    /// back to a savepoint included: they live until it ends. By default 2^24.
     /// Beyond it the transaction [is doomed](crate::Transaction::is_doomed): what it writes
     /// is not kept, so that it does not see it either, and its end fails with
     /// [`Error::LimitExceeded`](crate::Error::LimitExceeded). A loop that waits for its own

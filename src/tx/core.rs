@@ -10,6 +10,7 @@ use crate::ssi::log::View;
 use crate::store::registry::{Pin, Role, Ticket, Walker};
 use crate::tx::engine::{Engine, Isolation};
 use crate::tx::hook::{Ending, Hook};
+use crate::tx::open_savepoints::OpenSavepoints;
 use crate::tx::table::{Key, Table, Value};
 use crate::tx::tx_table::{TxTable, TxTables};
 
@@ -57,6 +58,7 @@ pub(crate) struct Core<'db> {
     /// Comparators that are running: meanwhile nothing may be written and nothing slides.
     comparing: Cell<u32>,
     scans: Cell<u32>,
+    pub(crate) savepoints: OpenSavepoints,
     own_values: Cell<u64>,
     over_limit: Cell<bool>,
     doomed: Cell<bool>,
@@ -108,6 +110,7 @@ impl<'db> Core<'db> {
             disturbed: Cell::new(false),
             comparing: Cell::new(0),
             scans: Cell::new(0),
+            savepoints: OpenSavepoints::default(),
             own_values: Cell::new(0),
             over_limit: Cell::new(false),
             doomed: Cell::new(false),

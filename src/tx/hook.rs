@@ -99,6 +99,14 @@ mod imp {
             self.0.config.recorder.is_some()
         }
 
+        pub(crate) fn savepoint(self, number: u64) {
+            self.tell(|tx| Event::Savepoint { tx, number });
+        }
+
+        pub(crate) fn rollback_to(self, number: u64) {
+            self.tell(|tx| Event::RollbackTo { tx, number });
+        }
+
         pub(crate) fn end(self, ending: &Ending<'_>) {
             let outcome = match ending {
                 Ending::Committed(commit) => Outcome::Committed(Timestamp::from(*commit)),
@@ -144,6 +152,8 @@ mod imp {
         pub(crate) fn listens(self) -> bool {
             false
         }
+        pub(crate) fn savepoint(self, _number: u64) {}
+        pub(crate) fn rollback_to(self, _number: u64) {}
         pub(crate) fn end(self, _ending: &Ending<'_>) {}
     }
 }

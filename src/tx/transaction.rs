@@ -359,9 +359,10 @@ impl<'db, M> Transaction<'db, M> {
     }
 
     /// Whether the commit is certain to fail: a key that this transaction has both read
-    /// and written was overwritten by another, or a limit was exceeded. Reads go on to
-    /// return O(own writes x (log n + reads)) until it is true. Under `Isolation::Snapshot` only the
-    /// limit dooms.
+    /// and written was overwritten by another, or a limit was exceeded. A write that a
+    /// rollback to an open savepoint could still undo dooms nobody. Reads go on to return
+    /// what they returned. O(own writes x (log n + reads)) until it is true. Under
+    /// `Isolation::Snapshot` only the limit dooms.
     ///
     /// ```
     /// # use precedent::{Database, Table};

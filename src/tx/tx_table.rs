@@ -124,7 +124,8 @@ pub(crate) trait AnyTxTable: Send {
     fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool;
     /// Nothing of what was observed so far matters any more.
     fn forget_reads(&self);
-    /// Whether a key that was both read and written has been overwritten after `snapshot`.
+    /// Whether a key that was both read and, beyond undoing, written has been overwritten
+    /// after `snapshot`.
     fn is_doomed(&self, snapshot: u64, walker: Walker<'_>) -> bool;
     fn has_writes(&self) -> bool;
     fn has_reads(&self) -> bool;
@@ -133,6 +134,10 @@ pub(crate) trait AnyTxTable: Send {
     fn seal(&self, footprint: &mut Footprint, writes: bool) -> Option<Arc<dyn CommitPart>>;
     /// The commit is certain: its versions belong to the chains from now on.
     fn hand_over(&self);
+    /// Undoes what was written since a savepoint.
+    fn roll_back_to(&self, savepoint: u64);
+    /// The newest savepoint that is open is this one; 0 if there is none.
+    fn keep(&self, newest: u64);
 }
 
 impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
@@ -175,7 +180,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
     }
 
     fn is_doomed(&self, snapshot: u64, walker: Walker<'_>) -> bool {
-        let writes = self.writes.frozen();
+        let writes = self.writes.certain();
         let index = self.table.index.root();
         let mut doomed = false;
         writes.for_each(|own| {
@@ -229,6 +234,14 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
 
     fn hand_over(&self) {
         self.writes.hand_over();
+    }
+
+    fn roll_back_to(&self, savepoint: u64) {
+        self.writes.roll_back_to(savepoint);
+    }
+
+    fn keep(&self, newest: u64) {
+        self.writes.keep(newest);
     }
 }
 

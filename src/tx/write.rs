@@ -215,7 +215,10 @@ impl Transaction<'_, ReadWrite> {
         self.core.hook().write(&table.table.name, &key, value.is_none());
         let within_limit = self.core.count_own_value();
         let _comparing = self.core.comparing();
-        if within_limit { table.writes.put(key, value) } else { table.writes.set_aside(value) }
+        if !within_limit {
+            return table.writes.set_aside(value);
+        }
+        table.writes.put(key, value, self.core.savepoints.newest())
     }
 
     /// As `write`, for those who need no reference: beyond the limit nothing is kept.

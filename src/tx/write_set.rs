@@ -6,6 +6,17 @@
 //! as long as the transaction. The tree is searched under a shared borrow and changed,
 //! without a comparison, under an exclusive one: no user code runs while it is borrowed
 //! exclusively.
+//!
+//! While a savepoint is open, the first write after it leaves a mark, and every write is
+//! entered in a journal. At any time each version stands in exactly one place:
+//!
+//! ```text
+//!   written and not undone:   tree, or retired if overwritten since
+//!   undone, or beyond limit:  lost
+//! ```
+//!
+//! A rollback puts the tree of a mark back. What was retired since then was either in that
+//! tree, or is in the journal since then, and so lost with everything else there.
 #![allow(unsafe_code)]
 
 use std::borrow::Borrow;
@@ -39,8 +50,31 @@ impl<K, V> Clone for OwnWrite<K, V> {
 pub(crate) struct WriteSet<K, V> {
     tree: RefCell<Tree<OwnWrite<K, V>>>,
     retired: RefCell<Vec<NonNull<Version<V>>>>,
+    /// Versions that will never be installed.
+    lost: RefCell<Vec<NonNull<Version<V>>>>,
+    undo: RefCell<Undo<K, V>>,
     /// Whether the versions in the tree belong to the chains by now.
     handed_over: Cell<bool>,
+}
+
+/// What a rollback to a savepoint needs.
+struct Undo<K, V> {
+    /// Ascending. The first one at or after an open savepoint is the state to return to;
+    /// if there is none, nothing was written since.
+    marks: Vec<Mark<K, V>>,
+    /// What was written since the first mark and is not undone.
+    journal: Vec<OwnWrite<K, V>>,
+    /// The keys of what was undone: references to them may live as long as the transaction.
+    keys: Vec<Kept<K>>,
+}
+
+/// The write set as it was before the first write after a savepoint.
+struct Mark<K, V> {
+    savepoint: u64,
+    tree: Tree<OwnWrite<K, V>>,
+    /// Lengths.
+    retired: usize,
+    journal: usize,
 }
 
 // SAFETY: the write set owns its versions; moving it moves values of V.
@@ -51,6 +85,8 @@ impl<K, V> WriteSet<K, V> {
         Self {
             tree: RefCell::new(Tree::default()),
             retired: RefCell::new(Vec::new()),
+            lost: RefCell::new(Vec::new()),
+            undo: RefCell::new(Undo { marks: Vec::new(), journal: Vec::new(), keys: Vec::new() }),
             handed_over: Cell::new(false),
         }
     }
@@ -62,6 +98,12 @@ impl<K, V> WriteSet<K, V> {
     /// The writes as they are now.
     pub(crate) fn frozen(&self) -> Tree<OwnWrite<K, V>> {
         self.tree.borrow().clone()
+    }
+
+    /// The writes that no rollback to an open savepoint can undo.
+    pub(crate) fn certain(&self) -> Tree<OwnWrite<K, V>> {
+        let undo = self.undo.borrow();
+        undo.marks.first().map_or_else(|| self.frozen(), |oldest| oldest.tree.clone())
     }
 
     /// The own value of a key: none if it was not written, a none within if it was
@@ -86,8 +128,9 @@ impl<K, V> WriteSet<K, V> {
     /// The key of an own write, for as long as the write set lives.
     pub(crate) fn key(&self, own: &OwnWrite<K, V>) -> &K {
         let key: *const K = &raw const **own.key;
-        // SAFETY: the tree keeps a reference count on the key of everything that was
-        // ever in it: a later write of an equal key takes the first one's `Arc` over.
+        // SAFETY: the tree, or the list of undone keys, keeps a reference count on the
+        // key of everything that was ever in the tree: a later write of an equal key
+        // takes the first one's `Arc` over.
         unsafe { &*key }
     }
 
@@ -98,22 +141,44 @@ impl<K, V> WriteSet<K, V> {
 }
 
 impl<K: Ord + Clone, V> WriteSet<K, V> {
-    /// Writes a value, or a tombstone. Runs `cmp`; the caller forbids writes meanwhile.
-    pub(crate) fn put(&self, key: K, value: Option<V>) -> Option<&V> {
+    /// Writes a value, or a tombstone. `savepoint` is the newest one that is open, 0 if
+    /// there is none. Runs `cmp`; the caller forbids writes meanwhile.
+    pub(crate) fn put(&self, key: K, value: Option<V>, savepoint: u64) -> Option<&V> {
         let found = self.tree.borrow().find(|own| (**own.key).cmp(&key));
         let version = Version::allocate(value);
+        if savepoint > 0 {
+            self.mark(savepoint);
+        }
+        let old = found.ok().and_then(|path| self.tree.borrow().item(&path).cloned());
+        let write = match &old {
+            Some(old) => OwnWrite { key: Arc::clone(&old.key), version },
+            None => OwnWrite { key: Kept::new(key.into()), version },
+        };
+        if savepoint > 0 {
+            self.undo.borrow_mut().journal.push(write.clone());
+        }
         let mut tree = self.tree.borrow_mut();
         match found {
             Ok(path) => {
-                if let Some(old) = tree.item(&path).cloned() {
-                    self.retired.borrow_mut().push(old.version);
-                    drop(tree.replace_at(&path, OwnWrite { version, ..old }));
-                }
+                self.retired.borrow_mut().push(tree.replace_at(&path, write).version);
             }
-            Err(path) => tree.insert_at(&path, OwnWrite { key: Kept::new(key.into()), version }),
+            Err(path) => tree.insert_at(&path, write),
         }
         // SAFETY: as in `value`.
         unsafe { &*version.as_ptr() }.value()
+    }
+
+    /// Before a write: remembers the state for a rollback to this savepoint, once.
+    fn mark(&self, savepoint: u64) {
+        let undo = &mut *self.undo.borrow_mut();
+        if undo.marks.last().is_none_or(|newest| newest.savepoint < savepoint) {
+            undo.marks.push(Mark {
+                savepoint,
+                tree: self.frozen(),
+                retired: self.retired.borrow().len(),
+                journal: undo.journal.len(),
+            });
+        }
     }
 }
 
@@ -121,9 +186,42 @@ impl<K, V> WriteSet<K, V> {
     /// Keeps a value that will not be written, beyond the limit, for its reference.
     pub(crate) fn set_aside(&self, value: Option<V>) -> Option<&V> {
         let version = Version::allocate(value);
-        self.retired.borrow_mut().push(version);
+        self.lost.borrow_mut().push(version);
         // SAFETY: as in `value`.
         unsafe { &*version.as_ptr() }.value()
+    }
+
+    /// Undoes what was written since a savepoint. Values and keys stay where they are, so
+    /// that no user code runs. O(writes since then).
+    pub(crate) fn roll_back_to(&self, savepoint: u64) {
+        let mut undo = self.undo.borrow_mut();
+        let Undo { marks, journal, keys } = &mut *undo;
+        let first = marks.partition_point(|mark| mark.savepoint < savepoint);
+        let gone = marks.split_off(first);
+        let Some(mark) = gone.first() else { return };
+        let undone = self.tree.replace(mark.tree.clone());
+        self.retired.borrow_mut().truncate(mark.retired);
+        let mut lost = self.lost.borrow_mut();
+        for write in journal.drain(mark.journal..) {
+            lost.push(write.version);
+            keys.push(write.key);
+        }
+        drop((lost, undo));
+        drop((undone, gone));
+    }
+
+    /// Forgets what only rollbacks to savepoints after `newest` need; all if that is 0.
+    pub(crate) fn keep(&self, newest: u64) {
+        let mut undo = self.undo.borrow_mut();
+        let needed = match newest {
+            0 => 0,
+            _ => undo.marks.partition_point(|mark| mark.savepoint < newest) + 1,
+        };
+        let at = needed.min(undo.marks.len());
+        let gone = undo.marks.split_off(at);
+        let journal = if at == 0 { std::mem::take(&mut undo.journal) } else { Vec::new() };
+        drop(undo);
+        drop((gone, journal));
     }
 }
 
@@ -132,10 +230,11 @@ impl<K, V> Drop for WriteSet<K, V> {
         if crate::sync::model_failed() {
             return;
         }
-        // SAFETY: each version is in the tree or retired, once; nobody can hold a
+        // SAFETY: each version is in the tree, retired or lost, once; nobody can hold a
         // reference, since those borrow from the transaction.
         let free = |version| unsafe { version::free(version) };
         self.retired.get_mut().drain(..).for_each(free);
+        self.lost.get_mut().drain(..).for_each(free);
         if !self.handed_over.get() {
             self.tree.get_mut().for_each(|own| free(own.version));
         }

@@ -12,6 +12,7 @@
 //! | `threads` | is what real threads did on hot keys serial, say an indexed oracle and `adya`? |
 //! | `snapshots` | do detached snapshots show what they should, keep it, and hold nobody up? |
 //! | `lifetimes` | does what was handed out stay? |
+//! | `savepoints` | does a rollback undo the writes since, and nothing else? |
 //!
 //! `PRECEDENT_SIZE` scales the long tests in percent of their full size; plain
 //! `cargo test` runs at 1, and the tests print the sizes that they used.
@@ -24,6 +25,7 @@ mod lifetimes;
 mod oracle;
 mod progress;
 mod repairs;
+mod savepoints;
 mod scenarios;
 mod schedules;
 mod snapshots;

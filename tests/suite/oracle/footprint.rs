@@ -1,10 +1,10 @@
 //! What a transaction observed and what it wrote.
 //!
 //! A key that the transaction wrote before it looked is no observation; a scan is split
-//! around such keys. A scan observes from its start to the last key that it returned, to
+//! around such keys. A key whose own write is undone is observed again. A scan observes from its start to the last key that it returned, to
 //! its bound when it ran out, at either end.
 
-use super::history::{Op, Tx};
+use super::history::{Op, OwnWrites, Tx};
 use super::keys::{Classes, Key, Keys, Value};
 
 /// What a transaction observed and wrote.
@@ -65,7 +65,7 @@ struct Scan {
 
 #[derive(Default)]
 struct Walk {
-    written: Keys,
+    own: OwnWrites,
     scans: Vec<Scan>,
     footprint: Footprint,
 }
@@ -74,7 +74,7 @@ impl Walk {
     fn step(&mut self, op: &Op) {
         match *op {
             Op::Read { key, saw } => {
-                if !self.written.contains(key) {
+                if self.own.under(key).is_none() {
                     self.footprint.points |= Keys::only(key);
                     if let super::Saw::Value(Some(value)) = saw {
                         self.footprint.saw.push(value);
@@ -82,13 +82,15 @@ impl Walk {
                 }
             }
             Op::Open { within, accepts } => self.scans.push(Scan {
-                foreign: within.without(self.written),
+                foreign: within.without(self.own.keys()),
                 accepts,
                 passed: Keys::NONE,
                 returned: Keys::NONE,
             }),
             Op::Pull { scan, reverse, row } => self.pull(scan, reverse, row),
-            Op::Write { key, .. } => self.written |= Keys::only(key),
+            Op::Write { .. } | Op::Savepoint { .. } | Op::RollbackTo { .. } => {
+                self.own.step(op);
+            }
             Op::Peek { .. } | Op::Slide { .. } => {}
         }
     }

@@ -4,7 +4,7 @@
 //! list. A read names the version that it saw by its commit timestamp.
 
 use super::history::{
-    Cycle, CycleEdge, CycleEdgeKind, End, History, Member, Name, Op, Saw, Tx, Versions,
+    Cycle, CycleEdge, CycleEdgeKind, End, History, Member, Name, Op, OwnWrites, Saw, Tx, Versions,
 };
 use super::keys::{Classes, Key, Keys, Value};
 
@@ -116,6 +116,18 @@ impl Draft {
         self
     }
 
+    /// It takes a savepoint.
+    pub fn saves(mut self, number: u64) -> Self {
+        self.ops.push(DraftOp::Done(Op::Savepoint { number }));
+        self
+    }
+
+    /// It undoes what it wrote since a savepoint.
+    pub fn undoes(mut self, number: u64) -> Self {
+        self.ops.push(DraftOp::Done(Op::RollbackTo { number }));
+        self
+    }
+
     /// It commits.
     pub fn commits(self, c: u64) -> Self {
         self.ends(End::Committed(c))
@@ -190,10 +202,17 @@ pub fn history(drafts: &[Draft]) -> History {
             .iter()
             .position(|draft| draft.c() == Some(c))
             .expect("a version of a committed draft");
-        let mut ops = drafts[place].ops.iter().zip(&values[place]).rev();
-        let write =
-            ops.find(|(op, _)| matches!(op, DraftOp::Write(written, _) if *written == letter));
-        write.and_then(|(_, value)| *value).expect("a version that was written")
+        let mut own = OwnWrites::default();
+        for (op, value) in drafts[place].ops.iter().zip(&values[place]) {
+            match op {
+                DraftOp::Write(letter, _) => {
+                    own.step(&Op::Write { key: key(*letter), value: *value })
+                }
+                DraftOp::Done(op) => own.step(op),
+                _ => false,
+            };
+        }
+        own.under(key(letter)).flatten().expect("a version that was written")
     };
     let txs = drafts.iter().enumerate().map(|(place, draft)| {
         let ops =

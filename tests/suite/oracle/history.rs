@@ -106,6 +106,16 @@ pub enum Op {
         /// The new value.
         value: Option<Value>,
     },
+    /// It took a savepoint.
+    Savepoint {
+        /// Numbered from 1 on within the transaction.
+        number: u64,
+    },
+    /// It undid what it had written since a savepoint that was still there.
+    RollbackTo {
+        /// Which one.
+        number: u64,
+    },
     /// Its read timestamp moved forward.
     Slide {
         /// To here.
@@ -190,16 +200,13 @@ impl Tx {
 
     /// The value that it left under each key that it wrote, in no order.
     pub fn left(&self) -> Vec<(Key, Option<Value>)> {
-        let mut left: Vec<(Key, Option<Value>)> = Vec::new();
-        for op in &self.ops {
-            if let Op::Write { key, value } = *op {
-                match left.iter_mut().find(|(written, _)| *written == key) {
-                    Some(slot) => slot.1 = value,
-                    None => left.push((key, value)),
-                }
-            }
-        }
-        left
+        left(&self.ops)
+    }
+
+    /// Whether it undid something that it had written.
+    pub fn undid(&self) -> bool {
+        let mut rerun = OwnWrites::default();
+        self.ops.iter().any(|op| rerun.step(op))
     }
 
     /// Its commit timestamp, if its writes are in.
@@ -208,6 +215,65 @@ impl Tx {
             End::Committed(c) => Some(c),
             _ => None,
         }
+    }
+}
+
+/// The value that these steps leave under each key that they write, in no order.
+pub fn left(ops: &[Op]) -> Vec<(Key, Option<Value>)> {
+    let mut own = OwnWrites::default();
+    for op in ops {
+        own.step(op);
+    }
+    let mut left: Vec<(Key, Option<Value>)> = Vec::new();
+    for &(key, value) in own.all() {
+        match left.iter_mut().find(|(written, _)| *written == key) {
+            Some(slot) => slot.1 = value,
+            None => left.push((key, value)),
+        }
+    }
+    left
+}
+
+/// What a transaction has written and not undone.
+#[derive(Default)]
+pub struct OwnWrites {
+    writes: Vec<(Key, Option<Value>)>,
+    /// How many writes there were at each savepoint.
+    savepoints: Vec<(u64, usize)>,
+}
+
+impl OwnWrites {
+    /// Takes note of a step. True if it undid something.
+    pub fn step(&mut self, op: &Op) -> bool {
+        match *op {
+            Op::Write { key, value } => self.writes.push((key, value)),
+            Op::Savepoint { number } => self.savepoints.push((number, self.writes.len())),
+            Op::RollbackTo { number } => {
+                let known = self.savepoints.iter().find(|(known, _)| *known == number);
+                let (_, writes) = *known.expect("a savepoint is taken before it is rolled back to");
+                let undoes = writes < self.writes.len();
+                self.writes.truncate(writes);
+                return undoes;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// All of them, in program order.
+    pub fn all(&self) -> &[(Key, Option<Value>)] {
+        &self.writes
+    }
+
+    /// The keys written.
+    pub fn keys(&self) -> Keys {
+        self.writes.iter().map(|(key, _)| *key).collect()
+    }
+
+    /// The own value under a key; none if it is not written, a none within if it is removed.
+    pub fn under(&self, key: Key) -> Option<Option<Value>> {
+        let newest = self.writes.iter().rev().find(|(written, _)| *written == key);
+        newest.map(|(_, value)| *value)
     }
 }
 

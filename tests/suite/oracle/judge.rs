@@ -96,6 +96,9 @@ impl<'h> Court<'h> {
         if matches!(self.history.txs[tx].ops.last(), Some(Op::Slide { .. })) {
             verdict.sight(Sighting::Folded);
         }
+        if self.history.txs[tx].undid() {
+            verdict.sight(Sighting::Undone);
+        }
         self.graph.add(node, links);
         cycle.is_none()
     }
@@ -144,7 +147,7 @@ impl<'h> Court<'h> {
                 .fold(0 as Nodes, |all, (place, _)| all | 1 << place)
         };
         let refused = &self.history.txs[tx];
-        let wrote = refused.ops.iter().any(|op| matches!(op, Op::Write { .. }));
+        let wrote = !refused.left().is_empty();
         let readers =
             nodes(&|tx| matches!(self.history.txs[tx].end, End::Certified { err: false }));
         let errs = nodes(&|tx| matches!(self.history.txs[tx].end, End::Certified { err: true }));

@@ -1,13 +1,13 @@
 //! Runs a transaction's steps again, against any state.
 
-use super::history::{Op, Saw};
+use super::history::{Op, OwnWrites, Saw};
 use super::keys::{Classes, Key, Keys, Value};
 
 /// A transaction that is being run again.
 pub struct Rerun {
     /// Keys that can hold anything at all.
     used: Keys,
-    own: Vec<(Key, Option<Value>)>,
+    own: OwnWrites,
     scans: Vec<Scan>,
 }
 
@@ -25,12 +25,12 @@ fn under(own: &[(Key, Option<Value>)], key: Key) -> Option<Option<Value>> {
 impl Rerun {
     /// Starts from the first step; no key outside `used` ever holds anything.
     pub fn new(used: Keys) -> Self {
-        Self { used, own: Vec::new(), scans: Vec::new() }
+        Self { used, own: OwnWrites::default(), scans: Vec::new() }
     }
 
     /// What the transaction would leave under the keys that it wrote, in program order.
     pub fn own(&self) -> &[(Key, Option<Value>)] {
-        &self.own
+        self.own.all()
     }
 
     /// Takes one step on the state that `state` shows. Says so if it goes otherwise than
@@ -39,7 +39,7 @@ impl Rerun {
         match *op {
             Op::Read { key, saw } => self.read(key, saw, state),
             Op::Open { within, accepts } => {
-                let own = self.own.clone();
+                let own = self.own.all().to_vec();
                 self.scans.push(Scan { left: within & self.used, accepts, own });
                 Ok(())
             }
@@ -51,8 +51,8 @@ impl Rerun {
                 let end = if reverse { "back" } else { "front" };
                 Err(format!("scan {scan} returned {row:?} at the {end}, but there is {now:?}"))
             }
-            Op::Write { key, value } => {
-                self.own.push((key, value));
+            Op::Write { .. } | Op::Savepoint { .. } | Op::RollbackTo { .. } => {
+                self.own.step(op);
                 Ok(())
             }
             Op::Peek { .. } | Op::Slide { .. } => Ok(()),
@@ -75,7 +75,7 @@ impl Rerun {
         saw: Saw,
         state: &impl Fn(Key) -> Option<Value>,
     ) -> Result<(), String> {
-        let now = under(&self.own, key).unwrap_or_else(|| state(key));
+        let now = self.own.under(key).unwrap_or_else(|| state(key));
         let same = match saw {
             Saw::Value(value) => value == now,
             Saw::Presence(present) => present == now.is_some(),

@@ -162,3 +162,32 @@ fn a_refusal_for_a_bound_needs_something_to_look_at() {
         judge(&history(&[setup("x"), at(1).reads('x', 1).writes('y').refused_for_a_bound()]));
     assert!(verdict.finds(FaultKind::UnjustifiedAbort), "{:?}", verdict.faults);
 }
+
+#[test]
+fn what_was_undone_was_not_written() {
+    let verdict = accepts(&[
+        setup("xy"),
+        at(1).reads('x', 1).saves(1).writes('x').writes('y').undoes(1).writes('a').commits(2),
+        at(1).reads('y', 1).writes('x').commits(3),
+        at(3).reads('x', 3).reads('y', 1).certified(),
+    ]);
+    assert!(verdict.shows(Sighting::Undone));
+}
+
+#[test]
+fn what_was_written_before_a_savepoint_is_an_own_write_after_a_rollback() {
+    let (x, y) = (keys('x', 'x'), keys('y', 'y'));
+    accepts(&[
+        setup("xy"),
+        at(1).misses('z').writes('x').commits(2),
+        at(1)
+            .writes('x')
+            .saves(1)
+            .writes('y')
+            .undoes(1)
+            .scans(y, &[('y', 1)])
+            .writes('z')
+            .commits(3),
+        at(3).scans(x, &[('x', 3)]).certified(),
+    ]);
+}

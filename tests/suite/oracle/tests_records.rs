@@ -172,3 +172,41 @@ fn commit_timestamps_grow() {
         &history(&[at(0).writes('x').commits(2), at(0).writes('y').commits(1)]),
     );
 }
+
+#[test]
+fn a_key_whose_own_write_was_undone_is_observed() {
+    finds(
+        FaultKind::MissedCycle,
+        &history(&[
+            setup("xy"),
+            at(1).reads('y', 1).writes('x').commits(2),
+            at(1).saves(1).writes('x').undoes(1).reads('x', 1).writes('y').commits(3),
+        ]),
+    );
+}
+
+#[test]
+fn a_read_that_shows_an_undone_write_is_wrong() {
+    let mut history =
+        history(&[setup("x"), at(1).saves(1).writes('x').undoes(1).reads('x', 1).certified()]);
+    let value = history.txs[1].ops.iter().find_map(|op| match op {
+        Op::Write { value, .. } => Some(*value),
+        _ => None,
+    });
+    let saw = Saw::Value(value.expect("it wrote"));
+    *history.txs[1].ops.last_mut().expect("it read") = Op::Read { key: key('x'), saw };
+    finds(FaultKind::WrongRead, &history);
+}
+
+#[test]
+fn a_refusal_for_a_write_that_was_undone_is_unjustified() {
+    let report = [(RW, 2, 1, Some('x')), (RW, 1, 2, Some('y'))];
+    finds(
+        FaultKind::UnjustifiedAbort,
+        &history(&[
+            setup("xy"),
+            at(1).reads('y', 1).writes('x').commits(2),
+            at(1).reads('x', 1).saves(1).writes('y').undoes(1).writes('a').refused(&report),
+        ]),
+    );
+}

@@ -105,11 +105,13 @@ pub enum Sighting {
     /// The end of a transaction moved its read timestamp, and it was certified: it was
     /// older than the fold of the log.
     Folded,
+    /// A transaction that undid some of its writes was certified.
+    Undone,
 }
 
 impl Sighting {
     /// Every one of them, in the order of the summary.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::LongCycle,
         Self::PhantomCycle,
         Self::PredicateCycle,
@@ -119,6 +121,7 @@ impl Sighting {
         Self::PrunedMember,
         Self::ErrMember,
         Self::Folded,
+        Self::Undone,
     ];
 
     /// Its name in the summary.
@@ -133,6 +136,7 @@ impl Sighting {
             Self::PrunedMember => "pruned member",
             Self::ErrMember => "cycle through an Err",
             Self::Folded => "folded member",
+            Self::Undone => "undone, then certified",
         }
     }
 }

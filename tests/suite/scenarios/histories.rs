@@ -54,6 +54,9 @@ histories! {
     the_dead_leave_no_marks: "marks-of-the-dead",
     unrelated_traffic_harms_nobody: "unrelated-traffic",
     a_peek_is_no_read: "peek",
+    an_undone_write_is_no_write: "undone-writes",
+    an_undone_read_is_a_read: "undone-reads",
+    savepoints_nest: "nested-savepoints",
     a_snapshot_slides_where_nothing_observed_changed: "slides",
 }
 

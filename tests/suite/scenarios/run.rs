@@ -1,9 +1,10 @@
 //! Runs a history on the real engine, on one thread, in a given order of its steps.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::Bound;
 
-use precedent::{Database, ReadTransaction, Table, Transaction};
+use precedent::{Database, ReadTransaction, Savepoint, Table, Transaction};
 
 use crate::scenarios::script::{Fate, History, Key, Op, Rows, Scan, Span, Step};
 use crate::support::{assert_at_rest, assert_explains};
@@ -124,6 +125,8 @@ struct Stage<'a> {
     history: &'a History,
     world: &'a World,
     open: Vec<Option<Open<'a>>>,
+    /// By the names that the script gives them.
+    saved: Vec<BTreeMap<String, Savepoint>>,
     ends: Vec<(usize, Fate)>,
 }
 
@@ -134,7 +137,8 @@ impl<'a> Stage<'a> {
             begins_now.then(|| Open::Write(world.begin(history, actor)))
         };
         let open = (0..history.names.len()).map(begin).collect();
-        Self { history, world, open, ends: Vec::new() }
+        let saved = history.names.iter().map(|_| BTreeMap::new()).collect();
+        Self { history, world, open, saved, ends: Vec::new() }
     }
 
     fn play(&mut self, step: &Step, sliding: bool) {
@@ -150,6 +154,7 @@ impl<'a> Stage<'a> {
                 self.ends.push((actor, end(open, op)));
                 None
             }
+            (op, Some(Open::Write(tx))) if save_or_undo(tx, op, &mut self.saved[actor]) => None,
             (op, Some(Open::Write(tx))) => read(tx, tables, op).or_else(|| write(tx, tables, op)),
             (op, Some(Open::Read(tx))) => read(tx, tables, op),
             (op, None) => panic!("{}, line {}: {op:?}: not open", self.history.name, step.line),
@@ -202,6 +207,22 @@ fn end(open: Open<'_>, op: &Op) -> Fate {
             Fate::Conflicts
         }
     }
+}
+
+/// A step with savepoints; false if it is none.
+fn save_or_undo(tx: &Transaction<'_>, op: &Op, saved: &mut BTreeMap<String, Savepoint>) -> bool {
+    let known = |name: &String| format!("{name:?} is an open savepoint");
+    match op {
+        Op::Savepoint(name) => drop(saved.insert(name.clone(), tx.savepoint())),
+        Op::RollbackTo(name) => {
+            tx.rollback_to(saved.get(name).unwrap_or_else(|| panic!("{}", known(name))));
+        }
+        Op::Release(name) => {
+            tx.release(saved.remove(name).unwrap_or_else(|| panic!("{}", known(name))));
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// A read step: what it returned, as text. None if it is not a read.

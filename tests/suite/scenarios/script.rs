@@ -22,6 +22,7 @@
 //! | `init k=v …` | the first commit |
 //! | `setup <step>` | one more transaction of its own before anything begins; or `setup collect` |
 //! | `T1 <step>` | a step of a transaction; `-> a` is what it returns without sliding, `-> a \| b` and with it |
+//! | `T1 savepoint s`, `T1 rollback_to s`, `T1 release s` | savepoints, by names of the script's own |
 //! | `db noise 1000`, `db collect` | unrelated commits in another table; a collection |
 //! | `then …` | who conflicts: see [`Verdict`] |
 //! | `sliding …` | the same with sliding on, where it differs |
@@ -143,6 +144,9 @@ pub enum Op {
     /// Adds to the value.
     Update(Key, i64),
     GetOrInsert(Key, i64),
+    Savepoint(String),
+    RollbackTo(String),
+    Release(String),
     Commit,
     /// The closure returned `Err`: no writes, but what it saw is certified.
     Fail,

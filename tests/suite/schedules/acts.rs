@@ -6,9 +6,10 @@ use precedent::{Range, Table, Transaction};
 
 use super::driver::Driver;
 use super::listener::Fact;
-use super::slot::{Handle, Slot};
+use super::slot::{Handle, SavepointSlot, Slot};
 use super::step::{Act, Pulls, Rest, Span};
 use super::translate::{in_upper_table, table_key};
+use crate::oracle::history::left;
 use crate::oracle::{Classes, Key, Keys, Op, Saw, Value};
 
 /// A range of the engine over this span, filtered if there is a predicate.
@@ -142,6 +143,43 @@ impl Driver<'_> {
                 let now = tx.get_or_insert_with(&self.table(key), table_key(key), || value.word());
                 let saw = word(Some(now)).filter(|now| *now != value);
                 self.wrote_if(slot, key, saw, saw.is_none(), value)
+            }
+            _ => self.save_or_undo(slot, tx, act),
+        }
+    }
+
+    /// A step with savepoints; one that is not there is left alone.
+    fn save_or_undo(&mut self, slot: &mut Slot<'_>, tx: &Transaction<'_>, act: Act) -> Agreement {
+        let depth = match act {
+            Act::RollbackTo(depth) | Act::Release(depth) => usize::from(depth),
+            _ => 0,
+        };
+        let at = slot.savepoints.len().checked_sub(depth + 1);
+        match (act, at) {
+            (Act::Savepoint, _) => {
+                let token = tx.savepoint();
+                slot.taken += 1;
+                let (number, written) = (slot.taken, slot.written);
+                slot.savepoints.push(SavepointSlot { token, number, written });
+                slot.ops.push(Op::Savepoint { number });
+                self.hear(slot)?;
+                self.expect(&[Fact::Savepoint { number }])
+            }
+            (Act::RollbackTo(_), Some(at)) => {
+                slot.savepoints.truncate(at + 1);
+                let SavepointSlot { token, number, written } = &slot.savepoints[at];
+                tx.rollback_to(token);
+                let number = *number;
+                slot.written = *written;
+                slot.ops.push(Op::RollbackTo { number });
+                self.hear(slot)?;
+                self.expect(&[Fact::RollbackTo { number }])
+            }
+            (Act::Release(_), Some(at)) => {
+                let released = slot.savepoints.drain(at..).next();
+                tx.release(released.expect("one at least is left").token);
+                self.hear(slot)?;
+                self.expect(&[])
             }
             _ => Ok(()),
         }
@@ -331,12 +369,10 @@ impl Driver<'_> {
     ) -> Result<Value, String> {
         let Fact::Row { seen, .. } = row else { return Err(format!("{row:?} is no row")) };
         let left = match seen {
-            precedent::record::Seen::Own if slot.is_own_row(scan, key) => {
-                slot.ops.iter().rev().find_map(own(key))
-            }
+            precedent::record::Seen::Own if slot.is_own_row(scan, key) => own(&slot.ops, key),
             precedent::record::Seen::Version(c) if !slot.is_own_row(scan, key) => {
                 let writer = self.history.txs.iter().find(|tx| tx.c() == Some(c.into()));
-                writer.and_then(|tx| tx.ops.iter().rev().find_map(own(key)))
+                writer.and_then(|tx| own(&tx.ops, key))
             }
             _ => None,
         };
@@ -344,12 +380,9 @@ impl Driver<'_> {
     }
 }
 
-/// What an operation writes under this key, if it writes it.
-fn own(key: Key) -> impl Fn(&Op) -> Option<Option<Value>> {
-    move |op| match op {
-        Op::Write { key: written, value } if *written == key => Some(*value),
-        _ => None,
-    }
+/// What these steps leave under this key, if they write it.
+fn own(ops: &[Op], key: Key) -> Option<Option<Value>> {
+    left(ops).into_iter().find(|(written, _)| *written == key).map(|(_, value)| value)
 }
 
 fn bounds(span: Span) -> OwnedBounds {

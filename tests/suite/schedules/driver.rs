@@ -284,13 +284,13 @@ impl<'db> Driver<'db> {
         self.close(slot, end);
     }
 
-    /// Whether it read and wrote a key that somebody has overwritten since.
+    /// Whether it read and, beyond undoing, wrote a key that somebody has overwritten since.
     fn must_be_doomed(&self, slot: &Slot<'_>) -> bool {
         if self.mode.folding {
             // What is absent again at the fold is as good as never written.
             return false;
         }
-        let both = slot.read & slot.written;
+        let both = slot.read & slot.certain();
         let later = self.history.txs.iter().filter(|tx| tx.c().is_some_and(|c| c > slot.s));
         !both.is_empty() && later.flat_map(Tx::left).any(|(key, _)| both.contains(key))
     }

@@ -31,6 +31,10 @@ pub enum Fact {
     ScanEnd { scan: u32 },
     /// It wrote a key.
     Write { upper_table: bool, key: u8, removal: bool },
+    /// It took a savepoint.
+    Savepoint { number: u64 },
+    /// It undid what it wrote since a savepoint.
+    RollbackTo { number: u64 },
     /// It ended.
     End(Ended),
 }
@@ -98,6 +102,8 @@ fn told(event: &Event<'_>) -> Told {
         Event::Write { tx, table, key, removal } => {
             (tx, Fact::Write { upper_table: table == UPPER_TABLE, key: place(key), removal })
         }
+        Event::Savepoint { tx, number } => (tx, Fact::Savepoint { number }),
+        Event::RollbackTo { tx, number } => (tx, Fact::RollbackTo { number }),
         Event::End { tx, outcome } => (tx, Fact::End(ended(outcome))),
         _ => unreachable!("an event that this listener does not know"),
     };

@@ -43,6 +43,8 @@ pub struct Palette {
     kinds: Vec<Kind>,
     /// How often, of a hundred, a transaction is read-only, ends with an `Err`, rolls back.
     endings: [usize; 3],
+    /// How often, of a hundred, one that can write undoes a part of it.
+    undoing: usize,
 }
 
 /// The kinds of operation.
@@ -57,12 +59,13 @@ enum Kind {
     Insert,
     Remove,
     ReadWrite,
+    Savepoint,
 }
 
 impl Palette {
     /// Draws the mix for one schedule.
     pub fn draw(rng: &mut Rng) -> Self {
-        use Kind::{Cursor, Edge, Filter, Get, Insert, Look, ReadWrite, Remove, Scan};
+        use Kind::{Cursor, Edge, Filter, Get, Insert, Look, ReadWrite, Remove, Savepoint, Scan};
         let keys = rng.between(2, 6) as u8;
         let upper = if rng.chance(15) { rng.between(1, keys.into()) as u8 } else { 0 };
         let keys =
@@ -73,8 +76,11 @@ impl Palette {
             let times = rng.pick(&[0, 0, 0, 1, 1, 3]);
             kinds.extend(std::iter::repeat_n(kind, times));
         }
+        if rng.chance(30) {
+            kinds.extend([Savepoint; 3]);
+        }
         let endings = [rng.pick(&[0, 0, 20, 40]), rng.pick(&[0, 0, 10, 30]), rng.pick(&[0, 0, 5])];
-        Self { keys, kinds, endings }
+        Self { keys, kinds, endings, undoing: rng.pick(&[0, 0, 0, 25]) }
     }
 
     fn key(&self, rng: &mut Rng) -> Key {
@@ -122,6 +128,11 @@ impl Palette {
                 3 => Act::Update(key, class),
                 _ => Act::GetOrInsert(key, class),
             },
+            Kind::Savepoint => match rng.below(8) {
+                0..4 => Act::Savepoint,
+                4..7 => Act::RollbackTo(rng.pick(&[0, 0, 0, 1, 2])),
+                _ => Act::Release(rng.pick(&[0, 0, 1])),
+            },
         }
     }
 
@@ -165,12 +176,25 @@ fn program(rng: &mut Rng, palette: &Palette, tx: u8, most_acts: usize) -> Vec<St
             cursor(rng, palette, read_only, &mut acts);
         }
     }
+    if !read_only && rng.chance(palette.undoing) {
+        undo(rng, palette, &mut acts);
+    }
     acts.push(match rng.below(100) {
         roll if roll < err => Act::Err,
         roll if roll < err + rollback => Act::Rollback,
         _ => Act::Commit,
     });
     acts.into_iter().map(|act| Step::Tx(tx, act)).collect()
+}
+
+/// Undoes a part of what was done so far, and perhaps goes on.
+fn undo(rng: &mut Rng, palette: &Palette, acts: &mut Vec<Act>) {
+    let (one, other) = (rng.between(1, acts.len()), rng.between(1, acts.len()));
+    acts.insert(one.max(other), Act::RollbackTo(0));
+    acts.insert(one.min(other), Act::Savepoint);
+    if rng.chance(60) {
+        acts.push(palette.act(rng, false));
+    }
 }
 
 /// Drives the scan that was just opened, with other operations in between.

@@ -140,6 +140,36 @@ pub const SCRIPTS: &[Story] = &[
     story("another table is another key", "{a A} b1 b2 r1[a] w1[B] r2[B] w2[A] c2 c1", &[]),
     story("a peek is no dependency", "{x y} b1 b2 peek1[x] w1[y] r2[y] w2[x] c2 c1", &[]),
     story(
+        "a write that was undone is no write",
+        "{x y} b1 b2 r1[x] s1 w1[y] back1 w1[q] r2[y] w2[x] c2 c1",
+        &[],
+    ),
+    story(
+        "a read that was undone is a read",
+        "{x y} b1 b2 s1 r1[x] w1[z] back1 w1[y] r2[y] w2[x] c2 c1!",
+        &[1],
+    ),
+    story(
+        "an own write that was undone is read anew",
+        "{x y} b1 b2 s1 w1[x] r1[x] back1 r1[x] w1[y] r2[y] w2[x] c2 c1!",
+        &[1],
+    ),
+    story(
+        "a range that was opened before its own write was undone",
+        "{b y} b1 b2 s1 w1[b] o1[a..c] p1> back1 p1> z1 w1[y] r2[y] w2[b] c2 c1",
+        &[],
+    ),
+    story(
+        "undone, released, and undone with what is around it",
+        "{x y} b1 b2 r1[x] s1 w1[q] s1 w1[y] keep1 s1 w1[z] back1 back1^1 w1[p] r2[y] w2[x] c2 c1",
+        &[],
+    ),
+    story(
+        "a doomed write that was undone",
+        "{x y} b1 b2 r1[x] s1 w1[x] w2[x] c2 back1 w1[z] c1",
+        &[],
+    ),
+    story(
         "a scan that slides on its way",
         "{a d} b0 o0[a..f] p0> b1 w1[c] c1 p0> p0> p0> z0 w0[d] c0",
         &[],

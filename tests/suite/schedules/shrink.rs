@@ -89,6 +89,8 @@ fn simpler(step: Step) -> Vec<Step> {
         Act::Update(key, class) => vec![Act::Insert(key, class), Act::Get(key)],
         Act::Take(key) => vec![Act::Remove(key), Act::Get(key)],
         Act::Insert(key, class) if class > 0 => vec![Act::Insert(key, 0)],
+        Act::RollbackTo(depth) if depth > 0 => vec![Act::RollbackTo(0)],
+        Act::Release(depth) if depth > 0 => vec![Act::Release(0)],
         Act::Err => vec![Act::Commit],
         Act::Begin { read_only: true } => vec![Act::Begin { read_only: false }],
         _ => Vec::new(),

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use precedent::record::Seen;
-use precedent::{Commit, Error, ReadTransaction, Transaction};
+use precedent::{Commit, Error, ReadTransaction, Savepoint, Transaction};
 
 use super::listener::{Fact, Told};
 use super::step::{Act, Span};
 use super::translate::{in_upper_table, oracle_key, table_key};
+use crate::oracle::history::left;
 use crate::oracle::{Classes, Key, Keys, Op};
 
 /// The engine's handle of an open transaction.
@@ -93,7 +94,21 @@ pub struct Slot<'db> {
     pub read: Keys,
     /// Keys that it wrote so far.
     pub written: Keys,
+    /// Its open savepoints.
+    pub savepoints: Vec<SavepointSlot>,
+    /// How many it took.
+    pub taken: u64,
     scans: Vec<ScanSlot>,
+}
+
+/// A savepoint, as its caller knows it.
+pub struct SavepointSlot {
+    /// The engine's token.
+    pub token: Savepoint,
+    /// From 1 on within the transaction.
+    pub number: u64,
+    /// Keys that had been written before it.
+    pub written: Keys,
 }
 
 /// A scan, as its caller knows it.
@@ -111,12 +126,18 @@ impl<'db> Slot<'db> {
     pub fn new(number: u8, place: usize, handle: Handle<'db>, id: u64, s: u64) -> Self {
         let (ops, scans) = (Vec::with_capacity(16), Vec::new());
         let (read, written) = (Keys::NONE, Keys::NONE);
-        Self { number, place, handle, id, s, ops, read, written, scans }
+        let (savepoints, taken) = (Vec::new(), 0);
+        Self { number, place, handle, id, s, ops, read, written, savepoints, taken, scans }
     }
 
-    /// Whether it has written anything.
+    /// Whether it has written anything and not undone it.
     pub fn wrote(&self) -> bool {
-        self.ops.iter().any(|op| matches!(op, Op::Write { .. }))
+        !left(&self.ops).is_empty()
+    }
+
+    /// Keys that it wrote and cannot undo.
+    pub fn certain(&self) -> Keys {
+        self.savepoints.first().map_or(self.written, |oldest| oldest.written)
     }
 
     /// Notes that a scan was opened; gives its number.

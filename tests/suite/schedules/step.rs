@@ -83,6 +83,12 @@ pub enum Act {
     Update(Key, u8),
     /// `get_or_insert_with`.
     GetOrInsert(Key, u8),
+    /// `savepoint`.
+    Savepoint,
+    /// `rollback_to`, of the savepoint that was taken so many before the newest open one.
+    RollbackTo(u8),
+    /// `release`, of the same.
+    Release(u8),
     /// It commits, or finishes if it cannot write.
     Commit,
     /// It ends with an `Err` of its own: its writes are dropped, its reads are certified.
@@ -97,9 +103,10 @@ impl Act {
         matches!(self, Self::Commit | Self::Err | Self::Rollback)
     }
 
-    /// Whether it can write.
+    /// Whether only a transaction that can write can do it.
     pub fn can_write(self) -> bool {
         use Act::{GetOrInsert, Insert, InsertIfAbsent, Remove, Replace, Take, Update};
+        use Act::{Release, RollbackTo, Savepoint};
         matches!(
             self,
             Insert(..)
@@ -109,6 +116,9 @@ impl Act {
                 | InsertIfAbsent(..)
                 | Update(..)
                 | GetOrInsert(..)
+                | Savepoint
+                | RollbackTo(_)
+                | Release(_)
         )
     }
 }

@@ -63,7 +63,13 @@ fn vary(rng: &mut Rng, palette: &Palette, schedule: &mut Schedule) {
             let act = palette.act(rng, false);
             schedule.steps.insert(at, Step::Tx(tx, act));
         }
-        9 => schedule.steps.insert(at, Step::Collect),
+        9 if rng.chance(50) => schedule.steps.insert(at, Step::Collect),
+        9 => {
+            let tx = rng.pick(&schedule.numbers());
+            let later = rng.between(at, schedule.steps.len());
+            schedule.steps.insert(later, Step::Tx(tx, Act::RollbackTo(0)));
+            schedule.steps.insert(at, Step::Tx(tx, Act::Savepoint));
+        }
         10 => schedule.steps.insert(at, Step::Unrelated),
         _ => drop(schedule.steps.remove(at)),
     }

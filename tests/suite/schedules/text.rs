@@ -18,6 +18,8 @@
 //! | `swap0[a=1]` `take0[a]` | `replace`, `take` |
 //! | `new0[a=1]` `upd0[a=1]` | `insert_if_absent`, `update` |
 //! | `goi0[a=1]` | `get_or_insert_with` |
+//! | `s0` `back0` `back0^1` | `savepoint`; `rollback_to` the newest one, to the one before it |
+//! | `keep0` `keep0^1` | `release` of the same |
 //! | `c0` `e0` `a0` | commit or finish; end with an `Err`; roll back |
 //! | `u` `gc` | an unrelated commit; a collection |
 //!
@@ -96,12 +98,20 @@ fn parse_act(verb: &str, argument: &str) -> Option<Act> {
         ("p", ">") => Some(Act::Pull { reverse: false }),
         ("p", "<") => Some(Act::Pull { reverse: true }),
         ("z", "") => Some(Act::Close),
+        ("s", "") => Some(Act::Savepoint),
+        ("back", depth) => Some(Act::RollbackTo(parse_depth(depth)?)),
+        ("keep", depth) => Some(Act::Release(parse_depth(depth)?)),
         ("c", "") => Some(Act::Commit),
         ("e", "") => Some(Act::Err),
         ("a", "") => Some(Act::Rollback),
         _ => None,
     };
     bare.or_else(|| parse_span_act(verb, argument)).or_else(|| parse_key_act(verb, argument))
+}
+
+/// How many savepoints before the newest.
+fn parse_depth(text: &str) -> Option<u8> {
+    if text.is_empty() { Some(0) } else { text.strip_prefix('^')?.parse().ok() }
 }
 
 fn parse_key_act(verb: &str, argument: &str) -> Option<Act> {
@@ -229,10 +239,21 @@ impl fmt::Display for Step {
             Act::InsertIfAbsent(key, class) => write!(f, "new{t}[{key}{}]", Class(class)),
             Act::Update(key, class) => write!(f, "upd{t}[{key}{}]", Class(class)),
             Act::GetOrInsert(key, class) => write!(f, "goi{t}[{key}{}]", Class(class)),
+            Act::Savepoint => write!(f, "s{t}"),
+            Act::RollbackTo(depth) => write!(f, "back{t}{}", Depth(depth)),
+            Act::Release(depth) => write!(f, "keep{t}{}", Depth(depth)),
             Act::Commit => write!(f, "c{t}"),
             Act::Err => write!(f, "e{t}"),
             Act::Rollback => write!(f, "a{t}"),
         }
+    }
+}
+
+struct Depth(u8);
+
+impl fmt::Display for Depth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 { Ok(()) } else { write!(f, "^{}", self.0) }
     }
 }
 
@@ -299,7 +320,7 @@ fn a_script_reads_back_as_it_was_printed() {
     let text = "{a b=1 Z} b0 b1ro r0[a] has1[b] peek0[c] first0 last1 r0[a..c] \
                 r0(a..c)?12|>1<2 r1[..]|<* r1[b..]|>2 r1[..b)|- r1[..b)|>1<* count0[a..b] \
                 empty1[a..c] o0(a..]?0 p0> p0< z0 w0[a] w0[b=3] d0[a] swap0[a=2] take0[b] \
-                new0[c] upd0[a] goi0[b=1] u gc c0 e1 a2 r12[A..C]";
+                new0[c] upd0[a] goi0[b=1] s0 back0 back0^2 keep0^1 keep0 u gc c0 e1 a2 r12[A..C]";
     let script = parse(text).unwrap();
     assert_eq!(script.schedule.to_string(), text.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(parse(&script.schedule.to_string()).unwrap(), script);
@@ -312,7 +333,18 @@ fn a_script_says_who_is_expected_to_be_refused() {
 
 #[test]
 fn what_is_no_script_is_refused_with_its_word() {
-    for bad in ["x0", "r0", "r0[ab]", "b0rw", "w0[a=x]", "r0[a..b", "p0", "count0[a..b]?1"] {
+    for bad in [
+        "x0",
+        "r0",
+        "r0[ab]",
+        "b0rw",
+        "w0[a=x]",
+        "r0[a..b",
+        "p0",
+        "count0[a..b]?1",
+        "s0^1",
+        "back0^x",
+    ] {
         assert!(parse(bad).unwrap_err().contains(bad), "{bad}");
     }
 }

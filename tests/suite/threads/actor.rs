@@ -1,10 +1,10 @@
 //! Takes the steps of a program in a transaction, and notes what it saw.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::thread;
 use std::time::Duration;
 
-use precedent::{Range, ReadWrite, Table, Transaction};
+use precedent::{Range, ReadWrite, Savepoint, Table, Transaction};
 
 use super::ear;
 use super::program::{Act, Direction, Span, home, oracle_key};
@@ -40,6 +40,8 @@ pub struct Actor<'a, 'db, M> {
     tx: &'a Transaction<'db, M>,
     tables: &'a Tables,
     scans: Cell<usize>,
+    /// Open ones.
+    savepoints: RefCell<Vec<Savepoint>>,
 }
 
 fn value(word: Option<&u64>) -> Option<Value> {
@@ -54,7 +56,7 @@ fn note_read(key: Key, value: Option<Value>) {
 impl<'a, 'db, M> Actor<'a, 'db, M> {
     /// For a transaction that has just begun.
     pub fn new(tx: &'a Transaction<'db, M>, tables: &'a Tables) -> Self {
-        Self { tx, tables, scans: Cell::new(0) }
+        Self { tx, tables, scans: Cell::new(0), savepoints: RefCell::default() }
     }
 
     /// Takes a step that only looks. False if it is none.
@@ -139,12 +141,35 @@ fn note_row(scan: usize, table: usize, row: Option<(&u8, &u64)>, reverse: bool) 
 }
 
 impl Actor<'_, '_, ReadWrite> {
-    /// Takes any step.
-    pub fn act(&self, act: Act, values: &Values) {
+    /// Takes all steps.
+    pub fn run(&self, mut acts: &[Act], values: &Values) {
+        while let [act, rest @ ..] = acts {
+            acts = rest;
+            let Act::Nested { acts: within, fails } = *act else {
+                self.act(*act, values);
+                continue;
+            };
+            let (within, after) = rest.split_at(within.min(rest.len()));
+            acts = after;
+            // The closure may not end what was taken before it.
+            let outer = self.savepoints.take();
+            let result = self.tx.nested(|_| {
+                self.run(within, values);
+                if fails { Err(()) } else { Ok(()) }
+            });
+            self.savepoints.replace(outer);
+            assert_eq!(result.is_err(), fails, "a nested closure's own result");
+        }
+    }
+
+    /// Takes any step but a nested closure.
+    fn act(&self, act: Act, values: &Values) {
         if self.look(act) {
             return;
         }
         match act {
+            Act::Savepoint => self.savepoints.borrow_mut().push(self.tx.savepoint()),
+            Act::RollbackTo { oldest } => self.roll_back(oldest),
             Act::Insert(key, class) => self.insert(key, values.next(class)),
             Act::Remove(key) => self.remove(key),
             Act::Replace(key, class) => {
@@ -174,6 +199,16 @@ impl Actor<'_, '_, ReadWrite> {
             Act::Update(key, class) => self.update(key, values.next(class)),
             Act::Sweep { span, accepts, rewrite } => self.sweep(span, accepts, rewrite, values),
             _ => unreachable!("{act:?} only looks"),
+        }
+    }
+
+    fn roll_back(&self, oldest: bool) {
+        let mut savepoints = self.savepoints.borrow_mut();
+        if oldest {
+            savepoints.truncate(1);
+        }
+        if let Some(savepoint) = savepoints.last() {
+            self.tx.rollback_to(savepoint);
         }
     }
 

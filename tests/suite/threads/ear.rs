@@ -1,5 +1,5 @@
-//! Writes down what a thread does: the engine's recorder tells begins, slides, versions
-//! and ends; the thread itself tells what it asked for and what it saw.
+//! Writes down what a thread does: the engine's recorder tells begins, slides, versions,
+//! savepoints, rollbacks and ends; the thread itself tells what it asked for and what it saw.
 //!
 //! Everything goes into a buffer of the thread, without locks, in the order of the
 //! thread's steps. A thread runs one transaction at a time.
@@ -134,6 +134,14 @@ impl Log {
                 }
                 return;
             }
+            Event::Savepoint { tx, number } => {
+                self.tx().ops.push(Op::Savepoint { number });
+                tx
+            }
+            Event::RollbackTo { tx, number } => {
+                self.tx().ops.push(Op::RollbackTo { number });
+                tx
+            }
             Event::Scan { tx, .. } | Event::ScanEnd { tx, .. } | Event::Write { tx, .. } => tx,
             _ => return self.stray("an unknown event".to_owned()),
         };
@@ -162,7 +170,7 @@ impl Log {
 
     fn end(&mut self, outcome: Outcome<'_>) {
         let (ending, err) = self.ending.take().unwrap_or((self.before, false));
-        let wrote = self.tx().ops.iter().any(|op| matches!(op, Op::Write { .. }));
+        let wrote = !self.tx().left().is_empty();
         let end = match outcome {
             Outcome::Committed(c) => Ok(End::Committed(c.into())),
             Outcome::Certified => Ok(End::Certified { err }),

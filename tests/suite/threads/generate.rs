@@ -141,7 +141,7 @@ impl Simulation<'_> {
 
     fn step(&mut self, tx: usize) {
         let key = self.key();
-        match self.rng.below(12) {
+        match self.rng.below(14) {
             0..3 => {
                 let own = self.h.txs[tx].left();
                 let value = self.sight(tx, &own, key);
@@ -154,8 +154,30 @@ impl Simulation<'_> {
                 let value = self.rng.chance(75).then(|| self.value());
                 self.h.txs[tx].ops.push(Op::Write { key, value });
             }
-            _ => self.slide(tx),
+            9..12 => self.slide(tx),
+            _ => self.save_or_undo(tx),
         }
+    }
+
+    /// Takes a savepoint, or rolls back to one that was taken and not undone itself.
+    fn save_or_undo(&mut self, tx: usize) {
+        let mut open: Vec<u64> = Vec::new();
+        let mut taken = 0;
+        for op in &self.h.txs[tx].ops {
+            match *op {
+                Op::Savepoint { number } => {
+                    taken = number;
+                    open.push(number);
+                }
+                Op::RollbackTo { number } => open.retain(|earlier| *earlier <= number),
+                _ => {}
+            }
+        }
+        let op = match open.is_empty() || self.rng.chance(40) {
+            true => Op::Savepoint { number: taken + 1 },
+            false => Op::RollbackTo { number: self.rng.pick(&open) },
+        };
+        self.h.txs[tx].ops.push(op);
     }
 
     /// Opens a scan and drives it, from one or both ends, to its end or not so far.

@@ -94,6 +94,16 @@ pub enum Act {
     InsertIfAbsent(Key, u8),
     Update(Key, u8),
     GetOrInsert(Key, u8),
+    Savepoint,
+    /// To the newest savepoint, or to the oldest.
+    RollbackTo {
+        oldest: bool,
+    },
+    /// Takes the steps that follow, so many of them, as a nested closure that fails or not.
+    Nested {
+        acts: usize,
+        fails: bool,
+    },
     /// Lets other threads run.
     Yield,
     /// Lets other threads run many transactions.
@@ -153,6 +163,9 @@ pub fn program(rng: &mut Rng, keys: usize) -> Program {
             false => change(rng, keys),
         };
         acts.push(act);
+        if !form.is_read_only() {
+            save_or_undo(rng, &mut acts);
+        }
         match rng.below(200) {
             0..30 => acts.push(Act::Yield),
             30 => acts.push(Act::Sleep),
@@ -160,6 +173,17 @@ pub fn program(rng: &mut Rng, keys: usize) -> Program {
         }
     }
     Program { form, acts }
+}
+
+/// A step with savepoints, now and then.
+fn save_or_undo(rng: &mut Rng, acts: &mut Vec<Act>) {
+    match rng.below(100) {
+        0..6 => acts.push(Act::Savepoint),
+        6..10 => acts.push(Act::RollbackTo { oldest: false }),
+        10 => acts.push(Act::RollbackTo { oldest: true }),
+        11..14 => acts.push(Act::Nested { acts: rng.between(1, 3), fails: rng.chance(60) }),
+        _ => {}
+    }
 }
 
 /// A third of the keys live in the upper table.

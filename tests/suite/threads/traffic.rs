@@ -111,7 +111,7 @@ impl Worker<'_> {
 
     fn write(&self, tx: &Transaction<'_>, program: &Program) {
         let actor = Actor::new(tx, self.tables);
-        program.acts.iter().for_each(|act| actor.act(*act, &self.values));
+        actor.run(&program.acts, &self.values);
         ear::ending(program.form == Form::Err);
     }
 

@@ -109,6 +109,32 @@ impl Database {
         Ok(Table(table))
     }
 
+    /// Takes a table out of the database; true if there was one of this name, which is
+    /// free from now on, for a table of other types too.
+    ///
+    /// Not a part of any transaction, and nothing is read or written: handles that exist
+    /// go on working on the table, which is only detached. Its memory goes with the last
+    /// of them, and with the last transaction that has touched it. Events and conflicts
+    /// name the old table and a new one of its name alike. O(log tables), and O(rows) for
+    /// the last handle.
+    ///
+    /// ```
+    /// use precedent::{Database, Table};
+    /// let db = Database::new();
+    /// let old: Table<u8, char> = db.table("letters")?;
+    /// db.transact(|tx| Ok(tx.insert(&old, 1, 'a')))?;
+    /// assert!(db.drop_table("letters") && !db.drop_table("letters"));
+    /// let new: Table<char, u8> = db.table("letters")?;
+    /// assert!(db.begin().is_empty(&new, ..));
+    /// assert_eq!(db.begin().get(&old, &1), Some(&'a'));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn drop_table(&self, name: &str) -> bool {
+        let table = self.tables.lock().remove(name);
+        // Dropped here, outside the lock: keys and values are the user's.
+        table.is_some()
+    }
+
     /// Begins a transaction that borrows the database. Never waits, never fails.
     ///
     /// ```

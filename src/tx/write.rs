@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 
 use crate::error::Error;
+use crate::key_range::KeyRange;
 use crate::tx::commit::Commit;
 use crate::tx::core::Core;
 use crate::tx::table::{Key, Table, Value};
@@ -164,6 +165,52 @@ impl Transaction<'_, ReadWrite> {
             Some(written) => written,
             None => unreachable!("a value was written, not a removal"),
         }
+    }
+
+    /// Removes the rows of a range; returns how many there were. A read of the whole range
+    /// and a write of each of its rows, so it counts them against
+    /// [`max_own_values`](crate::Builder::max_own_values).
+    /// O(rows x log own writes).
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// let log: Table<u64, &str> = db.table("log")?;
+    /// db.transact(|tx| Ok((0..10).for_each(|n| tx.insert(&log, n, "entry"))))?;
+    /// let removed = db.transact(|tx| Ok(tx.remove_range(&log, ..7)))?;
+    /// assert_eq!(removed, 7);
+    /// assert!(db.begin().keys(&log, ..).eq([&7, &8, &9]));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn remove_range<K: Key, V: Value>(
+        &self,
+        table: &Table<K, V>,
+        range: impl KeyRange<K>,
+    ) -> usize {
+        self.core.assert_may_write();
+        // The range sees no removal that was made after it was created.
+        let removals = self.keys(table, range).map(|key| self.remove(table, key));
+        removals.count()
+    }
+
+    /// Removes every row of a table; returns how many there were. It reads the whole table
+    /// and writes each row, as [`remove_range`](Self::remove_range) of `..` does.
+    /// O(rows x log own writes).
+    ///
+    /// To be rid of a whole table without looking at it there is
+    /// [`Database::drop_table`](crate::Database::drop_table).
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, char> = db.table("t")?;
+    /// let tx = db.begin();
+    /// tx.insert(&t, 1, 'a');
+    /// assert_eq!((tx.clear(&t), tx.clear(&t)), (1, 0));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn clear<K: Key, V: Value>(&self, table: &Table<K, V>) -> usize {
+        self.remove_range(table, ..)
     }
 
     /// Commits: certifies what was observed, then publishes the writes, all at once.

@@ -1,6 +1,7 @@
 //! Tables: the wrong types, and the wrong database.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use precedent::{Database, Error, Table};
 
@@ -75,6 +76,8 @@ fn every_operation_on_a_table_of_another_database_panics_with_both_names() {
         ("values", Box::new(|| ignore(tx.values(other, all).next()))),
         ("count", Box::new(|| ignore(tx.count(other, ..)))),
         ("is_empty", Box::new(|| ignore(tx.is_empty(other, ..)))),
+        ("remove_range", Box::new(|| ignore(tx.remove_range(other, 1..)))),
+        ("clear", Box::new(|| ignore(tx.clear(other)))),
         ("insert", Box::new(|| tx.insert(other, 1, 1))),
         ("remove", Box::new(|| tx.remove(other, &1))),
         ("replace", Box::new(|| ignore(tx.replace(other, 1, 1)))),
@@ -113,4 +116,77 @@ fn a_table_outlives_the_last_handle_of_its_database() {
     tx.insert(&table, 1, 1);
     tx.commit().expect("alone");
     assert_eq!(table.name(), "numbers");
+}
+
+#[test]
+fn a_dropped_table_works_for_those_who_hold_it_and_its_name_is_free() {
+    let fixture = Fixture::new();
+    let before = fixture.db.begin();
+    assert_eq!(before.get(&fixture.table, &1), Some(&0));
+    assert!(fixture.db.drop_table("numbers"));
+    assert!(!fixture.db.drop_table("numbers") && !fixture.db.drop_table("never"));
+    let other: Table<String, String> = fixture.db.table("numbers").expect("the name is free");
+    fixture.db.transact(|tx| Ok(tx.insert(&other, "a".into(), "b".into()))).expect("alone");
+    // Somebody overwrites what `before` read; its own write meets that one's read.
+    let overwrite = |tx: &precedent::Transaction<'_>| {
+        ignore(tx.get(&fixture.table, &2));
+        Ok(tx.insert(&fixture.table, 1, 1))
+    };
+    fixture.db.transact(overwrite).expect("alone");
+    before.insert(&fixture.table, 2, 2);
+    let error = before.commit().expect_err("the detached table has conflicts as ever");
+    crate::support::assert_explains(&error);
+    fixture.assert_works(&[(1, 1)]);
+    assert_eq!(fixture.db.stats().keys, 1, "the detached table is not counted");
+    let seen = fixture.db.read(|tx| tx.get(&other, "a").cloned()).expect("certified");
+    assert_eq!(seen.as_deref(), Some("b"));
+}
+
+#[test]
+fn the_memory_of_a_dropped_table_goes_with_its_last_handle() {
+    let fixture = Fixture::new();
+    let value = Arc::new(());
+    let table: Table<u8, Arc<()>> = fixture.db.table("values").expect("a new table");
+    fixture
+        .db
+        .transact(|tx| Ok((0..9).for_each(|key| tx.insert(&table, key, Arc::clone(&value)))))
+        .expect("alone");
+    let tx = fixture.db.begin();
+    tx.insert(&table, 0, Arc::clone(&value));
+    let old: Table<u8, Arc<()>> = fixture.db.table("values").expect("its own types");
+    assert!(fixture.db.drop_table("values"));
+    drop((table, old));
+    assert_eq!(tx.count(&fixture.table, ..), 10);
+    assert_eq!(Arc::strong_count(&value), 11, "the transaction holds the table");
+    drop(tx);
+    fixture.db.collect();
+    assert_eq!(Arc::strong_count(&value), 1);
+    fixture.assert_works_and_rests(&[]);
+}
+
+/// A value whose `Drop` uses the database that it is in.
+struct Reentrant(Option<Database>);
+
+impl Drop for Reentrant {
+    fn drop(&mut self) {
+        if let Some(db) = self.0.take() {
+            let table: Table<u64, i64> = db.table("numbers").expect("its own types");
+            db.transact(|tx| Ok(tx.update(&table, &1, |drops| drops + 1).is_some()))
+                .expect("alone");
+        }
+    }
+}
+
+#[test]
+fn no_lock_is_held_while_a_dropped_table_drops_its_values() {
+    let fixture = Fixture::new();
+    let table: Table<u8, Reentrant> = fixture.db.table("reentrant").expect("a new table");
+    let fill = |tx: &precedent::Transaction<'_>| {
+        Ok((0..3).for_each(|key| tx.insert(&table, key, Reentrant(Some(fixture.db.clone())))))
+    };
+    fixture.db.transact(fill).expect("alone");
+    fixture.db.collect();
+    drop(table);
+    assert!(fixture.db.drop_table("reentrant"));
+    fixture.assert_works_and_rests(&[(1, 3)]);
 }

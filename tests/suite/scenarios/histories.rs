@@ -56,6 +56,7 @@ histories! {
     a_peek_is_no_read: "peek",
     an_undone_write_is_no_write: "undone-writes",
     an_undone_read_is_a_read: "undone-reads",
+    a_removed_range_is_read_and_written: "remove-range",
     savepoints_nest: "nested-savepoints",
     a_snapshot_slides_where_nothing_observed_changed: "slides",
 }

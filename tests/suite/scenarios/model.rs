@@ -67,6 +67,7 @@ enum Write {
     InsertIfAbsent(u8, i64),
     Update(u8, i64),
     GetOrInsert(u8, i64),
+    RemoveRange(Shape),
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +113,7 @@ fn writes() -> impl Strategy<Value = Write> {
         1 => (keys(), value()).prop_map(|(k, v)| Write::InsertIfAbsent(k, v)),
         1 => (keys(), value()).prop_map(|(k, v)| Write::Update(k, v)),
         1 => (keys(), value()).prop_map(|(k, v)| Write::GetOrInsert(k, v)),
+        1 => shapes().prop_map(Write::RemoveRange),
     ]
 }
 
@@ -348,6 +350,16 @@ fn apply(
         }
     };
     match *write {
+        Write::RemoveRange(ref shape) => {
+            let rows = shape.of(view);
+            let (from, to) = shape.bounds();
+            let removed = match shape {
+                Shape::Full => tx.clear(table),
+                _ => tx.remove_range(table, (from.as_ref(), to.as_ref())),
+            };
+            assert_eq!(removed, rows.len());
+            rows.into_iter().for_each(|(key, _)| drop(set(key, None, view)));
+        }
         Write::Insert(key, value) => {
             tx.insert(table, key, value);
             set(key, Some(value), view);

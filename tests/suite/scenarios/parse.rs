@@ -178,6 +178,7 @@ impl Parser {
             ["collect"] => Op::Collect,
             ["first"] => Op::First,
             ["last"] => Op::Last,
+            ["remove_range", span] => Op::RemoveRange(self.span(span)),
             ["savepoint", name] => Op::Savepoint(name.to_string()),
             ["rollback_to", name] => Op::RollbackTo(name.to_string()),
             ["release", name] => Op::Release(name.to_string()),

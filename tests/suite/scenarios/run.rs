@@ -252,6 +252,12 @@ fn read<M>(tx: &Transaction<'_, M>, tables: &Tables, op: &Op) -> Option<String> 
 /// A write step: what it returned, as text, if it returns something.
 fn write(tx: &Transaction<'_>, tables: &Tables, op: &Op) -> Option<String> {
     let key = match op {
+        Op::RemoveRange(Span::Text(from, to)) => {
+            return Some(tx.remove_range(&tables.words, bounds(from, to)).to_string());
+        }
+        Op::RemoveRange(Span::Pair(from, to)) => {
+            return Some(tx.remove_range(&tables.pairs, bounds(from, to)).to_string());
+        }
         Op::Insert(key, _) | Op::Remove(key) | Op::Replace(key, _) | Op::Take(key) => key,
         Op::InsertIfAbsent(key, _) | Op::Update(key, _) | Op::GetOrInsert(key, _) => key,
         other => panic!("a reader cannot {other:?}"),

@@ -144,6 +144,7 @@ pub enum Op {
     /// Adds to the value.
     Update(Key, i64),
     GetOrInsert(Key, i64),
+    RemoveRange(Span),
     Savepoint(String),
     RollbackTo(String),
     Release(String),

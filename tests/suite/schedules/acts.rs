@@ -8,7 +8,7 @@ use super::driver::Driver;
 use super::listener::Fact;
 use super::slot::{Handle, SavepointSlot, Slot};
 use super::step::{Act, Pulls, Rest, Span};
-use super::translate::{in_upper_table, table_key};
+use super::translate::{in_upper_table, oracle_key, table_key};
 use crate::oracle::history::left;
 use crate::oracle::{Classes, Key, Keys, Op, Saw, Value};
 
@@ -144,8 +144,38 @@ impl Driver<'_> {
                 let saw = word(Some(now)).filter(|now| *now != value);
                 self.wrote_if(slot, key, saw, saw.is_none(), value)
             }
+            Act::RemoveRange(span) => self.wipe(slot, tx, span),
             _ => self.save_or_undo(slot, tx, act),
         }
+    }
+
+    /// Removes a range. Each row is told, then its removal; the end of the scan last.
+    fn wipe(&mut self, slot: &mut Slot<'_>, tx: &Transaction<'_>, span: Span) -> Agreement {
+        let scan = slot.open(span, None);
+        let upper = span.in_upper_table();
+        let table = &self.tables[usize::from(upper)];
+        let removed = match span == Span::ALL {
+            true => tx.clear(table),
+            false => tx.remove_range(table, bounds(span)),
+        };
+        self.hear(slot)?;
+        let mut removals = Vec::new();
+        self.facts.retain(|told| match told.fact {
+            Fact::Write { upper_table, key, removal: true } => {
+                removals.push(oracle_key(upper_table, key));
+                false
+            }
+            _ => true,
+        });
+        self.count_rows(slot, scan, Some(removed))?;
+        let row = |op: &Op| match *op {
+            Op::Pull { scan: of, row, .. } if of == scan => row.map(|(key, _)| key),
+            _ => None,
+        };
+        let rows: Vec<Key> = slot.ops.iter().filter_map(row).collect();
+        slot.written |= rows.iter().copied().collect();
+        slot.ops.extend(rows.iter().map(|key| Op::Write { key: *key, value: None }));
+        agree(removals, rows, "remove_range")
     }
 
     /// A step with savepoints; one that is not there is left alone.
@@ -334,6 +364,10 @@ impl Driver<'_> {
     /// known, else the first one.
     fn saw_count(&mut self, slot: &mut Slot<'_>, scan: usize, count: Option<usize>) -> Agreement {
         self.hear(slot)?;
+        self.count_rows(slot, scan, count)
+    }
+
+    fn count_rows(&mut self, slot: &mut Slot<'_>, scan: usize, count: Option<usize>) -> Agreement {
         let mut rows = 0;
         let mut ended = false;
         for told in std::mem::take(&mut self.facts) {

@@ -59,20 +59,23 @@ enum Kind {
     Insert,
     Remove,
     ReadWrite,
+    Wipe,
     Savepoint,
 }
 
 impl Palette {
     /// Draws the mix for one schedule.
     pub fn draw(rng: &mut Rng) -> Self {
-        use Kind::{Cursor, Edge, Filter, Get, Insert, Look, ReadWrite, Remove, Savepoint, Scan};
+        use Kind::{
+            Cursor, Edge, Filter, Get, Insert, Look, ReadWrite, Remove, Savepoint, Scan, Wipe,
+        };
         let keys = rng.between(2, 6) as u8;
         let upper = if rng.chance(15) { rng.between(1, keys.into()) as u8 } else { 0 };
         let keys =
             (0..keys).map(|key| Key::new(if key < upper { 32 + key } else { key })).collect();
         let mut kinds = vec![Insert, Insert];
         kinds.push(if rng.chance(50) { Get } else { rng.pick(&[Scan, Filter, Edge]) });
-        for kind in [Get, Look, Scan, Filter, Edge, Cursor, Insert, Remove, ReadWrite] {
+        for kind in [Get, Look, Scan, Filter, Edge, Cursor, Insert, Remove, ReadWrite, Wipe] {
             let times = rng.pick(&[0, 0, 0, 1, 1, 3]);
             kinds.extend(std::iter::repeat_n(kind, times));
         }
@@ -128,6 +131,7 @@ impl Palette {
                 3 => Act::Update(key, class),
                 _ => Act::GetOrInsert(key, class),
             },
+            Kind::Wipe => Act::RemoveRange(self.span(rng)),
             Kind::Savepoint => match rng.below(8) {
                 0..4 => Act::Savepoint,
                 4..7 => Act::RollbackTo(rng.pick(&[0, 0, 0, 1, 2])),

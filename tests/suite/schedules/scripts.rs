@@ -165,6 +165,11 @@ pub const SCRIPTS: &[Story] = &[
         &[],
     ),
     story(
+        "a removed range is read to its end",
+        "{a y} b1 b2 wipe1[a..c) w1[q] r2[q] w2[b] c2 c1!",
+        &[1],
+    ),
+    story(
         "a doomed write that was undone",
         "{x y} b1 b2 r1[x] s1 w1[x] w2[x] c2 back1 w1[z] c1",
         &[],

@@ -87,6 +87,10 @@ fn simpler(step: Step) -> Vec<Step> {
             vec![Act::Insert(key, class), Act::Get(key)]
         }
         Act::Update(key, class) => vec![Act::Insert(key, class), Act::Get(key)],
+        Act::RemoveRange(span) => {
+            let keys = span.within().iter().take(4);
+            [Act::Count(span)].into_iter().chain(keys.map(Act::Remove)).collect()
+        }
         Act::Take(key) => vec![Act::Remove(key), Act::Get(key)],
         Act::Insert(key, class) if class > 0 => vec![Act::Insert(key, 0)],
         Act::RollbackTo(depth) if depth > 0 => vec![Act::RollbackTo(0)],

@@ -83,6 +83,8 @@ pub enum Act {
     Update(Key, u8),
     /// `get_or_insert_with`.
     GetOrInsert(Key, u8),
+    /// `remove_range`; `clear` if there are no bounds.
+    RemoveRange(Span),
     /// `savepoint`.
     Savepoint,
     /// `rollback_to`, of the savepoint that was taken so many before the newest open one.
@@ -106,7 +108,7 @@ impl Act {
     /// Whether only a transaction that can write can do it.
     pub fn can_write(self) -> bool {
         use Act::{GetOrInsert, Insert, InsertIfAbsent, Remove, Replace, Take, Update};
-        use Act::{Release, RollbackTo, Savepoint};
+        use Act::{Release, RemoveRange, RollbackTo, Savepoint};
         matches!(
             self,
             Insert(..)
@@ -116,6 +118,7 @@ impl Act {
                 | InsertIfAbsent(..)
                 | Update(..)
                 | GetOrInsert(..)
+                | RemoveRange(_)
                 | Savepoint
                 | RollbackTo(_)
                 | Release(_)

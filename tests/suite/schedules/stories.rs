@@ -117,7 +117,9 @@ fn replace(rng: &mut Rng, step: &mut Step) {
             Act::InsertIfAbsent(key, class),
             Act::Take(key),
         ]),
-        Act::Remove(key) => rng.pick(&[Act::Insert(key, 1), Act::Take(key)]),
+        Act::Remove(key) => {
+            rng.pick(&[Act::Insert(key, 1), Act::Take(key), Act::RemoveRange(around(key))])
+        }
         Act::Commit => rng.pick(&[Act::Commit, Act::Err, Act::Err, Act::Rollback]),
         Act::Err => Act::Commit,
         Act::Begin { read_only } => Act::Begin { read_only: !read_only },

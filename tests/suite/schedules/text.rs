@@ -15,6 +15,7 @@
 //! | `count0[a..c]` `empty0[a..c]` | `count`, `is_empty` |
 //! | `o0[a..c]?1` `p0>` `p0<` `z0` | open a scan; pull at the front, at the back; close it |
 //! | `w0[a=1]` `d0[a]` | `insert`, `remove` |
+//! | `wipe0[a..c]` `wipe0[..]` | `remove_range`; `clear` |
 //! | `swap0[a=1]` `take0[a]` | `replace`, `take` |
 //! | `new0[a=1]` `upd0[a=1]` | `insert_if_absent`, `update` |
 //! | `goi0[a=1]` | `get_or_insert_with` |
@@ -147,6 +148,7 @@ fn parse_span_act(verb: &str, argument: &str) -> Option<Act> {
         "o" if pulls.is_none() => Act::Open { span, accepts },
         "count" if suffix.is_empty() => Act::Count(span),
         "empty" if suffix.is_empty() => Act::IsEmpty(span),
+        "wipe" if suffix.is_empty() => Act::RemoveRange(span),
         _ => return None,
     })
 }
@@ -239,6 +241,7 @@ impl fmt::Display for Step {
             Act::InsertIfAbsent(key, class) => write!(f, "new{t}[{key}{}]", Class(class)),
             Act::Update(key, class) => write!(f, "upd{t}[{key}{}]", Class(class)),
             Act::GetOrInsert(key, class) => write!(f, "goi{t}[{key}{}]", Class(class)),
+            Act::RemoveRange(span) => write!(f, "wipe{t}{span}"),
             Act::Savepoint => write!(f, "s{t}"),
             Act::RollbackTo(depth) => write!(f, "back{t}{}", Depth(depth)),
             Act::Release(depth) => write!(f, "keep{t}{}", Depth(depth)),
@@ -320,7 +323,7 @@ fn a_script_reads_back_as_it_was_printed() {
     let text = "{a b=1 Z} b0 b1ro r0[a] has1[b] peek0[c] first0 last1 r0[a..c] \
                 r0(a..c)?12|>1<2 r1[..]|<* r1[b..]|>2 r1[..b)|- r1[..b)|>1<* count0[a..b] \
                 empty1[a..c] o0(a..]?0 p0> p0< z0 w0[a] w0[b=3] d0[a] swap0[a=2] take0[b] \
-                new0[c] upd0[a] goi0[b=1] s0 back0 back0^2 keep0^1 keep0 u gc c0 e1 a2 r12[A..C]";
+                new0[c] upd0[a] goi0[b=1] wipe0(a..c] wipe0[..] s0 back0 back0^2 keep0^1 keep0 u gc c0 e1 a2 r12[A..C]";
     let script = parse(text).unwrap();
     assert_eq!(script.schedule.to_string(), text.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(parse(&script.schedule.to_string()).unwrap(), script);
@@ -343,6 +346,7 @@ fn what_is_no_script_is_refused_with_its_word() {
         "p0",
         "count0[a..b]?1",
         "s0^1",
+        "wipe0[a..c]?1",
         "back0^x",
     ] {
         assert!(parse(bad).unwrap_err().contains(bad), "{bad}");

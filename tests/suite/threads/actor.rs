@@ -168,6 +168,7 @@ impl Actor<'_, '_, ReadWrite> {
             return;
         }
         match act {
+            Act::RemoveRange(span) => self.remove_range(span),
             Act::Savepoint => self.savepoints.borrow_mut().push(self.tx.savepoint()),
             Act::RollbackTo { oldest } => self.roll_back(oldest),
             Act::Insert(key, class) => self.insert(key, values.next(class)),
@@ -200,6 +201,25 @@ impl Actor<'_, '_, ReadWrite> {
             Act::Sweep { span, accepts, rewrite } => self.sweep(span, accepts, rewrite, values),
             _ => unreachable!("{act:?} only looks"),
         }
+    }
+
+    fn remove_range(&self, span: Span) {
+        let scan = self.open(span, None);
+        let mut range = self.range(span, None);
+        let mut rows = Vec::new();
+        while let Some((key, word)) = range.next() {
+            note_row(scan, span.table, Some((key, word)), false);
+            rows.push((oracle_key(span.table, *key), Value::from_word(*word)));
+        }
+        note_row(scan, span.table, None, false);
+        let again = self.open(span, None);
+        let bounds = (span.lower.as_ref(), span.upper.as_ref());
+        let removed = self.tx.remove_range(&self.tables[span.table], bounds);
+        ear::saw_no_value();
+        assert_eq!(removed, rows.len(), "what a transaction has read stays");
+        let pulls = rows.iter().copied().map(Some).chain([None]);
+        pulls.for_each(|row| ear::note(Op::Pull { scan: again, reverse: false, row }));
+        rows.iter().for_each(|(key, _)| ear::note(Op::Write { key: *key, value: None }));
     }
 
     fn roll_back(&self, oldest: bool) {

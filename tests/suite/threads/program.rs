@@ -87,6 +87,8 @@ pub enum Act {
         accepts: Option<Classes>,
         rewrite: Option<u8>,
     },
+    /// `remove_range`, after a scan that shows what it will meet.
+    RemoveRange(Span),
     Insert(Key, u8),
     Remove(Key),
     Replace(Key, u8),
@@ -225,6 +227,7 @@ fn change(rng: &mut Rng, keys: usize) -> Act {
         12..14 => Act::InsertIfAbsent(key, class),
         14..18 => Act::Update(key, class),
         18 => Act::GetOrInsert(key, class),
+        19 if rng.chance(30) => Act::RemoveRange(span(rng, keys)),
         _ => {
             let rewrite = rng.chance(50).then_some(class);
             Act::Sweep { span: span(rng, keys), accepts: predicate(rng, 80), rewrite }

@@ -44,6 +44,14 @@ pub enum Error {
         /// The newest one that there is.
         newest: Timestamp,
     },
+    /// Rows to be loaded in bulk were not in strictly ascending order of their keys; nothing
+    /// was loaded. Sort them, and leave out what is there twice.
+    NotAscending {
+        /// The table.
+        table: String,
+        /// Which row, counted from 0, is not above the one before it.
+        position: usize,
+    },
     /// The table exists with other types. Open it with its own.
     TableTypes {
         /// The table.
@@ -110,6 +118,12 @@ impl fmt::Display for Error {
                     true => write!(f, "the newest one is at {newest}"),
                     false => f.write_str("its versions are gone"),
                 }
+            }
+            Self::NotAscending { table, position } => {
+                write!(
+                    f,
+                    "row {position} to be loaded into table {table:?} is not above the row before it"
+                )
             }
             Self::TableTypes { table, created_as, asked_for } => {
                 write!(f, "table {table:?} holds {created_as}, but was opened as {asked_for}")

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::store::index::Index;
 use crate::sync::{Mutex, next_number};
 use crate::timestamp::Timestamp;
-use crate::tx::EngineRef;
+use crate::tx::{Commit, EngineRef, ascending};
 use crate::tx::{Config, Engine, Key, ReadTransaction, Table, TableInner, Transaction, Value};
 
 /// An in-memory database of typed tables. Nothing survives the process.
@@ -107,6 +107,52 @@ impl Database {
         let (census, any) = (Arc::clone(&table), Arc::clone(&table));
         tables.insert(name, AnyTable { table: census, any, types: asked_for });
         Ok(Table(table))
+    }
+
+    /// Writes many rows in one commit, in time linear in the rows and the table. Keys that
+    /// are there already are overwritten.
+    ///
+    /// The keys must ascend strictly. As with other blind writes nothing is observed, so
+    /// nothing can be in the way; whoever has read what is written here, by a range too,
+    /// can conflict with the load as with any other commit. All rows become visible at
+    /// once. [`max_own_values`](crate::Builder::max_own_values) does not apply. The rows are
+    /// taken from the iterator before a transaction begins.
+    ///
+    /// Costs O(rows + keys in the table), or O(rows x log keys) if the rows are few.
+    ///
+    /// ```
+    /// # use precedent::{Database, Error, Table};
+    /// let db = Database::new();
+    /// let squares: Table<u64, u64> = db.table("squares")?;
+    /// let commit = db.bulk_load(&squares, (0..1_000).map(|n| (n, n * n)))?;
+    ///
+    /// let tx = db.begin_read();
+    /// assert_eq!(tx.read_timestamp(), commit.timestamp());
+    /// assert_eq!(tx.get(&squares, &31), Some(&961));
+    ///
+    /// let unsorted = db.bulk_load(&squares, [(1, 0), (3, 0), (2, 0)]);
+    /// assert!(matches!(unsorted, Err(Error::NotAscending { position: 2, .. })));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotAscending`] if the keys do not ascend strictly. Under
+    /// [`Isolation::Snapshot`](crate::Isolation::Snapshot) also [`Error::Conflict`], if
+    /// another transaction has committed one of the keys meanwhile. Either way nothing is
+    /// loaded.
+    ///
+    /// # Panics
+    /// If the table belongs to another database, or if the iterator or a comparator does;
+    /// then nothing is loaded.
+    pub fn bulk_load<K: Key, V: Value>(
+        &self,
+        table: &Table<K, V>,
+        rows: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Commit, Error> {
+        match ascending(rows) {
+            Ok(rows) => self.begin().load(table, rows),
+            Err(position) => Err(Error::NotAscending { table: table.name().to_owned(), position }),
+        }
     }
 
     /// Takes a table out of the database; true if there was one of this name, which is

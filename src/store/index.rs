@@ -16,6 +16,17 @@ use crate::sync::{AtomicU64, Ordering as Memory, RwLock};
 /// New keys that enter the index in one step, at most.
 const BATCH: usize = 32;
 
+/// Keys that are entered in one pass over the whole index, at least, and the largest index
+/// for each of them: fewer enter by searches. Tiny where tests want both.
+#[cfg(not(any(test, precedent_tiny, precedent_loom, fuzzing)))]
+const MERGE_ABOVE: usize = 256;
+#[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
+const MERGE_ABOVE: usize = 6;
+const MERGE_SHARE: usize = 8;
+
+/// Passes that others may overtake before keys enter by searches.
+const MERGE_TRIES: usize = 3;
+
 /// A frozen index.
 pub(crate) type Root<K, V> = Tree<Slot<K, V>>;
 
@@ -68,12 +79,25 @@ impl<K: Ord + Clone, V> Index<K, V> {
         self.changes.load(Memory::Acquire)
     }
 
-    /// A leased record for each key: found, or created. O(log n) a key.
+    /// A leased record for each key: found, or created. The keys ascend.
+    /// O(log n) a key, or O(n + keys) if that is less.
     ///
+    /// Many keys enter in one pass, without a search. If others change the index all the
+    /// while, they enter like few keys do.
     /// New keys enter in batches, which is as good as all at once, since a record without
     /// versions is invisible. A batch that was overtaken is halved, down to single keys,
     /// so that many keys do not starve beside many small commits.
     pub(crate) fn find_or_create(&self, keys: &[&K]) -> Vec<Arc<Record<K, V>>> {
+        let many =
+            || keys.len() >= MERGE_ABOVE && keys.len() * MERGE_SHARE >= self.root.read().len();
+        for _ in 0..MERGE_TRIES {
+            if !many() {
+                break;
+            }
+            if let Some(records) = self.merge(keys) {
+                return records;
+            }
+        }
         let mut all = Leases { index: self, records: Vec::with_capacity(keys.len()) };
         let mut batch = BATCH;
         while all.records.len() < keys.len() {
@@ -87,6 +111,50 @@ impl<K: Ord + Clone, V> Index<K, V> {
             }
         }
         std::mem::take(&mut all.records)
+    }
+
+    /// Walks over the index and the keys side by side. None if somebody else changed the
+    /// index meanwhile. O(n + keys).
+    fn merge(&self, keys: &[&K]) -> Option<Vec<Arc<Record<K, V>>>> {
+        let before = self.root();
+        let mut all = Vec::with_capacity(keys.len());
+        let mut merged = Vec::with_capacity(before.len() + keys.len());
+        let mut found = Leases { index: self, records: Vec::new() };
+        let mut rest = keys;
+        let create = |key: &K, merged: &mut Vec<Slot<K, V>>| {
+            let created = Record::leased(key.clone());
+            merged.push(Slot::new(Arc::clone(&created)));
+            created
+        };
+        before.for_each(|slot| {
+            while let [key, after @ ..] = rest {
+                let relation = (*key).cmp(slot.key());
+                if relation == Ordering::Greater {
+                    break;
+                }
+                rest = after;
+                let leased = relation == Ordering::Equal && slot.record.lease();
+                if leased {
+                    found.records.push(Arc::clone(&slot.record));
+                    all.push(Arc::clone(&slot.record));
+                    break;
+                }
+                all.push(create(key, &mut merged));
+                if relation == Ordering::Equal {
+                    // The new record takes the place of a sealed one.
+                    return;
+                }
+            }
+            merged.push(slot.clone());
+        });
+        all.extend(rest.iter().map(|key| create(key, &mut merged)));
+        let changed = found.records.len() < all.len();
+        if changed && !self.replace(&before, Tree::from_sorted(merged)) {
+            return None;
+        }
+        // From here on the caller has the leases.
+        found.records.clear();
+        Some(all)
     }
 
     /// None if somebody else changed the index meanwhile.

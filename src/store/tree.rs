@@ -242,6 +242,19 @@ impl<P> Node<P> {
 }
 
 impl<P: Clone> Tree<P> {
+    /// The tree of items that are in order already. O(n), no comparison.
+    pub(crate) fn from_sorted(items: Vec<P>) -> Self {
+        let len = items.len();
+        let mut level: Vec<(P, Arc<Node<P>>)> =
+            chunks(items).map(|items| (items[0].clone(), Arc::new(Node::Leaf(items)))).collect();
+        while level.len() > 1 {
+            level = chunks(level)
+                .map(|children| (children[0].0.clone(), Arc::new(Node::Inner(children))))
+                .collect();
+        }
+        level.pop().map_or_else(Self::default, |(_, root)| Self { root, len })
+    }
+
     /// Puts an item where [`find`](Self::find) on this very tree said that it would go.
     /// O(log n), no comparison; shared nodes on the path are copied.
     pub(crate) fn insert_at(&mut self, path: &Path, item: P) {
@@ -307,6 +320,15 @@ fn insert<P: Clone>(node: &mut Node<P>, steps: &[u8], item: P) -> Option<(P, Arc
             Some((right[0].0.clone(), Arc::new(Node::Inner(right))))
         }
     }
+}
+
+/// Entries in order, as many as there may be in a node at a time.
+fn chunks<T>(entries: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    let mut rest = entries.into_iter();
+    std::iter::from_fn(move || {
+        let chunk: Vec<T> = rest.by_ref().take(FANOUT).collect();
+        (!chunk.is_empty()).then_some(chunk)
+    })
 }
 
 /// Halves an overfull node; one that grows at its end keeps all but the last, so that
@@ -478,6 +500,31 @@ mod tests {
         }
         frozen.push((tree, model));
         for (tree, model) in frozen {
+            assert_eq!(items(&tree), model.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_tree_of_sorted_items_is_like_one_that_they_were_put_into() {
+        let mut seed = 5;
+        for len in 0..150 {
+            let mut model: BTreeSet<u64> = (0..len).map(|item| item * 3).collect();
+            let mut tree = Tree::from_sorted(model.iter().copied().collect());
+            assert_eq!((tree.len(), tree.is_empty()), (model.len(), model.is_empty()));
+            let span = Span::new(tree.clone(), |item| *item < 9, |item| *item <= 60);
+            assert_eq!(span.front(), model.range(9..=60).next());
+            assert_eq!(span.back(), model.range(9..=60).next_back());
+            for step in 0..3 * len + 10 {
+                let key = random(&mut seed) % (3 * len + 10);
+                let shrinking = step > 2 * len;
+                if model.contains(&key) == shrinking || one_in(3, &mut seed) {
+                    toggle(&mut tree, key);
+                    if !model.remove(&key) {
+                        model.insert(key);
+                    }
+                }
+                assert_eq!(tree.get(|item| item.cmp(&key)).copied(), model.get(&key).copied());
+            }
             assert_eq!(items(&tree), model.into_iter().collect::<Vec<_>>());
         }
     }

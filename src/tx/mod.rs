@@ -1,5 +1,6 @@
 //! Transactions: the only place that knows both versions and conflicts.
 
+mod bulk;
 mod commit;
 mod core;
 mod engine;
@@ -24,6 +25,7 @@ mod tx_table;
 mod write;
 mod write_set;
 
+pub(crate) use bulk::ascending;
 pub use commit::Commit;
 pub(crate) use core::{Core, EngineRef};
 pub use engine::Isolation;

@@ -168,6 +168,17 @@ impl<K: Ord + Clone, V> WriteSet<K, V> {
         unsafe { &*version.as_ptr() }.value()
     }
 
+    /// Fills an empty write set with rows whose keys ascend. O(n), no comparison.
+    pub(crate) fn load(&self, rows: Vec<(K, V)>) {
+        let write = |(key, value): (K, V)| OwnWrite {
+            key: Kept::new(key.into()),
+            version: Version::allocate(Some(value)),
+        };
+        let writes = Tree::from_sorted(rows.into_iter().map(write).collect());
+        let empty = self.tree.replace(writes);
+        assert!(empty.is_empty(), "a write set is loaded before anything is written");
+    }
+
     /// Before a write: remembers the state for a rollback to this savepoint, once.
     fn mark(&self, savepoint: u64) {
         let undo = &mut *self.undo.borrow_mut();

@@ -12,6 +12,7 @@
 //! | `threads` | is what real threads did on hot keys serial, say an indexed oracle and `adya`? |
 //! | `snapshots` | do detached snapshots show what they should, keep it, and hold nobody up? |
 //! | `lifetimes` | does what was handed out stay? |
+//! | `bulk` | does a bulk load do what a transaction of all its rows would, and no more? |
 //! | `savepoints` | does a rollback undo the writes since, and nothing else? |
 //!
 //! `PRECEDENT_SIZE` scales the long tests in percent of their full size; plain
@@ -19,6 +20,7 @@
 
 #![allow(clippy::type_complexity, clippy::needless_range_loop, reason = "plain in tests")]
 
+mod bulk;
 mod corpus;
 mod errors;
 mod lifetimes;

@@ -342,55 +342,43 @@ fn apply(
     table: &Table<u8, i64>,
     write: &Write,
 ) {
-    let mut set = |key: u8, value: Option<i64>, view: &mut Map| {
-        writes.insert(key, value);
-        match value {
-            Some(value) => view.insert(key, value),
-            None => view.remove(&key),
-        }
-    };
     match *write {
         Write::RemoveRange(ref shape) => {
-            let rows = shape.of(view);
-            let (from, to) = shape.bounds();
-            let removed = match shape {
-                Shape::Full => tx.clear(table),
-                _ => tx.remove_range(table, (from.as_ref(), to.as_ref())),
-            };
-            assert_eq!(removed, rows.len());
-            rows.into_iter().for_each(|(key, _)| drop(set(key, None, view)));
+            for key in remove_range(tx, view, table, shape) {
+                set(view, writes, key, None);
+            }
         }
         Write::Insert(key, value) => {
             tx.insert(table, key, value);
-            set(key, Some(value), view);
+            set(view, writes, key, Some(value));
         }
         Write::Remove(key) => {
             tx.remove(table, &key);
-            set(key, None, view);
+            set(view, writes, key, None);
         }
         Write::Replace(key, value) => {
-            assert_eq!(tx.replace(table, key, value).copied(), set(key, Some(value), view));
+            assert_eq!(tx.replace(table, key, value).copied(), set(view, writes, key, Some(value)));
         }
         Write::Take(key) => {
             let there = view.get(&key).copied();
             assert_eq!(tx.take(table, &key).copied(), there);
             // Taking nothing writes nothing.
             if there.is_some() {
-                set(key, None, view);
+                set(view, writes, key, None);
             }
         }
         Write::InsertIfAbsent(key, value) => {
             let there = view.get(&key).copied();
             assert_eq!(tx.insert_if_absent(table, key, value).copied(), there);
             if there.is_none() {
-                set(key, Some(value), view);
+                set(view, writes, key, Some(value));
             }
         }
         Write::Update(key, more) => {
             let new = view.get(&key).map(|value| value + more);
             assert_eq!(tx.update(table, &key, |value| value + more).copied(), new);
             if new.is_some() {
-                set(key, new, view);
+                set(view, writes, key, new);
             }
         }
         Write::GetOrInsert(key, value) => {
@@ -398,10 +386,41 @@ fn apply(
             let got = *tx.get_or_insert_with(table, key, || value);
             assert_eq!(got, there.unwrap_or(value));
             if there.is_none() {
-                set(key, Some(value), view);
+                set(view, writes, key, Some(value));
             }
         }
     }
+}
+
+/// Writes to the model; what was there.
+fn set(
+    view: &mut Map,
+    writes: &mut BTreeMap<u8, Option<i64>>,
+    key: u8,
+    value: Option<i64>,
+) -> Option<i64> {
+    writes.insert(key, value);
+    match value {
+        Some(value) => view.insert(key, value),
+        None => view.remove(&key),
+    }
+}
+
+/// Removes a range from the transaction; the keys that this removes from the model.
+fn remove_range(
+    tx: &Transaction<'_>,
+    view: &Map,
+    table: &Table<u8, i64>,
+    shape: &Shape,
+) -> Vec<u8> {
+    let keys: Vec<u8> = shape.of(view).into_iter().map(|(key, _)| key).collect();
+    let (from, to) = shape.bounds();
+    let removed = match shape {
+        Shape::Full => tx.clear(table),
+        _ => tx.remove_range(table, (from.as_ref(), to.as_ref())),
+    };
+    assert_eq!(removed, keys.len());
+    keys
 }
 
 impl Shape {

@@ -216,7 +216,7 @@ impl Driver<'_> {
     }
 
     /// A new value, not written before.
-    fn next_value(&mut self, place: usize, class: u8) -> Value {
+    pub(super) fn next_value(&mut self, place: usize, class: u8) -> Value {
         self.writers.push(place);
         Value::new(self.writers.len() as u64 - 1, class)
     }

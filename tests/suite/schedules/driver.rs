@@ -8,9 +8,9 @@ use precedent::{Database, Error, Range, Table};
 
 use super::listener::{Ended, Fact, Listener, Told, UPPER_TABLE};
 use super::slot::{Handle, Slot};
-use super::step::{Act, Mode, Schedule, Step};
-use super::translate::{cycle, oracle_key};
-use crate::oracle::{End, Fault, FaultKind, History, Key, Name, Tx, Value, Verdict, judge};
+use super::step::{Act, Mode, Schedule, Span, Step};
+use super::translate::{cycle, oracle_key, table_key};
+use crate::oracle::{End, Fault, FaultKind, History, Key, Name, Op, Tx, Value, Verdict, judge};
 
 /// Everything about a run.
 pub struct Run {
@@ -146,6 +146,7 @@ impl<'db> Driver<'db> {
                 Step::Tx(number, act) if act.is_end() => self.end(number, act),
                 Step::Tx(number, act) => self.act(number, act),
                 Step::Unrelated => self.unrelated(),
+                Step::Load(span) => self.load(span),
                 Step::Collect => self.collect(),
             }
             *at += 1;
@@ -330,6 +331,44 @@ impl<'db> Driver<'db> {
         self.begin(NUMBER, Name::Unrelated, false);
         self.act(NUMBER, Act::Insert(oracle_key(true, 25), 0));
         self.end(NUMBER, Act::Commit);
+    }
+
+    /// Loads new values in bulk, which is a transaction that only writes.
+    fn load(&mut self, span: Span) {
+        const MOST: usize = 4;
+        let keys: Vec<Key> = span.within().iter().take(MOST).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let (place, upper_table) = (self.history.txs.len(), span.in_upper_table());
+        let rows: Vec<(Key, Value)> =
+            keys.into_iter().map(|key| (key, self.next_value(place, 0))).collect();
+        let (began, at) = (self.newest, self.newest + 1);
+        let words = rows.iter().map(|(key, value)| (table_key(*key), value.word()));
+        let result = self.db.bulk_load(&self.tables[usize::from(upper_table)], words);
+        self.newest = at;
+        self.listener.take(&mut self.facts);
+        let id = self.facts.first().map_or(u64::MAX, |told| told.tx);
+        let write = |(key, _): &(Key, Value)| Fact::Write {
+            upper_table,
+            key: table_key(*key),
+            removal: false,
+        };
+        let expected = [Fact::Begin { s: began, read_only: false }]
+            .into_iter()
+            .chain(rows.iter().map(write))
+            .chain([Fact::End(Ended::Committed(at))]);
+        let agrees = self.facts.iter().copied().eq(expected.map(|fact| Told { tx: id, fact }));
+        if !agrees || !result.as_ref().is_ok_and(|commit| u64::from(commit.timestamp()) == at) {
+            let story = format!("a load came to {result:?}, and {:?} was told", self.facts);
+            self.faults.push(Fault { kind: FaultKind::Disagreement, story });
+        }
+        let write = |(key, value)| Op::Write { key, value: Some(value) };
+        let ops = rows.into_iter().map(write).collect();
+        let (name, end, collected_through) =
+            (Name::Unrelated, End::Committed(at), self.collected_through);
+        self.history.txs.push(Tx { name, id, began, ops, end, collected_through });
+        self.history.ended.push(place);
     }
 
     fn collect(&mut self) {

@@ -20,7 +20,12 @@ pub fn schedule(rng: &mut Rng) -> Schedule {
     let txs = rng.pick(&[2, 2, 3, 3, 3, 4, 4, 5, 6]);
     let most_acts = if txs > 4 { 3 } else { 5 };
     let programs = (0..txs).map(|tx| program(rng, &palette, tx, most_acts)).collect();
-    Schedule { initial, steps: interleave(rng, programs) }
+    let mut steps = interleave(rng, programs);
+    if rng.chance(10) {
+        let load = Step::Load(palette.span(rng));
+        steps.insert(rng.below(steps.len() + 1), load);
+    }
+    Schedule { initial, steps }
 }
 
 /// Two to five sessions over a few keys, each of which runs several transactions, one
@@ -142,7 +147,7 @@ impl Palette {
 
     /// Some keys of one table: mostly between two keys, sometimes without a bound,
     /// with an excluded end, or inverted.
-    fn span(&self, rng: &mut Rng) -> Span {
+    pub fn span(&self, rng: &mut Rng) -> Span {
         let (one, other) = (self.key(rng), self.key(rng));
         if one.place() / 32 != other.place() / 32 {
             return Span::closed(one, one);

@@ -170,6 +170,11 @@ pub const SCRIPTS: &[Story] = &[
         &[1],
     ),
     story(
+        "rows that are loaded are a phantom",
+        "b1 r1[a..c] load[a..c] b2 r2[q] c2 w1[q] c1!",
+        &[1],
+    ),
+    story(
         "a doomed write that was undone",
         "{x y} b1 b2 r1[x] s1 w1[x] w2[x] c2 back1 w1[z] c1",
         &[],

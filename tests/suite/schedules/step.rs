@@ -20,6 +20,8 @@ pub enum Step {
     Tx(u8, Act),
     /// Somebody commits a row that nobody looks at.
     Unrelated,
+    /// Somebody loads rows in bulk: the first few keys of a span.
+    Load(Span),
     /// The database collects what nobody needs.
     Collect,
 }

@@ -70,6 +70,7 @@ fn vary(rng: &mut Rng, palette: &Palette, schedule: &mut Schedule) {
             schedule.steps.insert(later, Step::Tx(tx, Act::RollbackTo(0)));
             schedule.steps.insert(at, Step::Tx(tx, Act::Savepoint));
         }
+        10 if rng.chance(30) => schedule.steps.insert(at, Step::Load(palette.span(rng))),
         10 => schedule.steps.insert(at, Step::Unrelated),
         _ => drop(schedule.steps.remove(at)),
     }

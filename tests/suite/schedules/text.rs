@@ -23,6 +23,7 @@
 //! | `keep0` `keep0^1` | `release` of the same |
 //! | `c0` `e0` `a0` | commit or finish; end with an `Err`; roll back |
 //! | `u` `gc` | an unrelated commit; a collection |
+//! | `load[a..c]` | `bulk_load` of the first few keys, by nobody in particular |
 //!
 //! A `!` after an end says that it is expected to be refused.
 
@@ -82,6 +83,9 @@ fn parse_step(token: &str) -> Option<Step> {
         "u" => return Some(Step::Unrelated),
         "gc" => return Some(Step::Collect),
         _ => {}
+    }
+    if let Some(span) = token.strip_prefix("load") {
+        return Some(Step::Load(parse_span(span)?));
     }
     let digits = token.find(|c: char| c.is_ascii_digit())?;
     let (verb, rest) = token.split_at(digits);
@@ -219,6 +223,7 @@ impl fmt::Display for Step {
         let (t, act) = match self {
             Self::Unrelated => return write!(f, "u"),
             Self::Collect => return write!(f, "gc"),
+            Self::Load(span) => return write!(f, "load{span}"),
             Self::Tx(t, act) => (t, act),
         };
         match *act {
@@ -323,7 +328,7 @@ fn a_script_reads_back_as_it_was_printed() {
     let text = "{a b=1 Z} b0 b1ro r0[a] has1[b] peek0[c] first0 last1 r0[a..c] \
                 r0(a..c)?12|>1<2 r1[..]|<* r1[b..]|>2 r1[..b)|- r1[..b)|>1<* count0[a..b] \
                 empty1[a..c] o0(a..]?0 p0> p0< z0 w0[a] w0[b=3] d0[a] swap0[a=2] take0[b] \
-                new0[c] upd0[a] goi0[b=1] wipe0(a..c] wipe0[..] s0 back0 back0^2 keep0^1 keep0 u gc c0 e1 a2 r12[A..C]";
+                new0[c] upd0[a] goi0[b=1] wipe0(a..c] wipe0[..] s0 back0 back0^2 keep0^1 keep0 u gc load[a..c] c0 e1 a2 r12[A..C]";
     let script = parse(text).unwrap();
     assert_eq!(script.schedule.to_string(), text.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(parse(&script.schedule.to_string()).unwrap(), script);

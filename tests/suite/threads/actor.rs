@@ -28,7 +28,8 @@ impl Values {
         Self { next: Cell::new(index as u64), step: threads as u64 }
     }
 
-    fn next(&self, class: u8) -> Value {
+    /// The next one, of a class.
+    pub fn next(&self, class: u8) -> Value {
         let number = self.next.get();
         self.next.set(number + self.step);
         Value::new(number, class)
@@ -205,9 +206,8 @@ impl Actor<'_, '_, ReadWrite> {
 
     fn remove_range(&self, span: Span) {
         let scan = self.open(span, None);
-        let mut range = self.range(span, None);
         let mut rows = Vec::new();
-        while let Some((key, word)) = range.next() {
+        for (key, word) in self.range(span, None) {
             note_row(scan, span.table, Some((key, word)), false);
             rows.push((oracle_key(span.table, *key), Value::from_word(*word)));
         }

@@ -40,6 +40,8 @@ struct Log {
     open: Option<u64>,
     /// What the recorder told since the last step.
     seen: Vec<Seen>,
+    /// What the next transaction will write, if it cannot be told while it does.
+    planned: Vec<Op>,
     /// Before the next transaction begins.
     before: u64,
     /// Before the end of the open one is decided, and whether it ends with an `Err`.
@@ -54,6 +56,11 @@ fn now() -> u64 {
 pub fn call() {
     let now = now();
     LOG.with_borrow_mut(|log| log.before = now);
+}
+
+/// The next transaction will do this, all at once.
+pub fn plan(ops: Vec<Op>) {
+    LOG.with_borrow_mut(|log| log.planned = ops);
 }
 
 /// The open transaction is about to end, with an `Err` of its own or not.
@@ -160,7 +167,7 @@ impl Log {
             name: Name::Unrelated,
             id,
             began: s,
-            ops: Vec::with_capacity(8),
+            ops: std::mem::take(&mut self.planned),
             end: End::RolledBack,
             collected_through: 0,
         });

@@ -25,7 +25,7 @@ pub fn home(key: Key) -> (usize, u8) {
 }
 
 /// Some keys of one table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Which table.
     pub table: usize,
@@ -123,6 +123,8 @@ pub enum Form {
     Begin,
     /// Begun by hand, then given up: by the method or dropped.
     GivenUp { dropped: bool },
+    /// A bulk load of these keys, of no other steps.
+    Load(Span),
     /// Read-only, by the retry loop.
     Read,
     /// Read-only, begun and finished by hand.
@@ -149,7 +151,8 @@ pub struct Program {
 /// A transaction over so many hot keys.
 pub fn program(rng: &mut Rng, keys: usize) -> Program {
     let form = match rng.below(100) {
-        0..58 => Form::Transact,
+        0..57 => Form::Transact,
+        57 => Form::Load(span(rng, keys)),
         58..68 => Form::Err,
         68..76 => Form::Begin,
         76..80 => Form::GivenUp { dropped: rng.chance(50) },

@@ -7,10 +7,10 @@ use precedent::{Database, Error, Isolation, ReadTransaction, Stats, Transaction}
 
 use super::actor::{Actor, Tables, Values};
 use super::ear::{self, Ear};
-use super::program::{Act, Form, Program, TABLES, oracle_key, program};
+use super::program::{Act, Form, Program, Span, TABLES, home, oracle_key, program};
 use super::record::Record;
 use super::settings::seed;
-use crate::oracle::Value;
+use crate::oracle::{Key, Op, Value};
 use crate::schedules::rng::Rng;
 
 /// How often the first thread collects, in transactions.
@@ -123,6 +123,18 @@ impl Worker<'_> {
         ear::ending(false);
     }
 
+    fn load(&self, span: Span) {
+        const MOST: usize = 6;
+        let keys: Vec<Key> = span.within().iter().take(MOST).collect();
+        let rows: Vec<(Key, Value)> =
+            keys.into_iter().map(|key| (key, self.values.next(0))).collect();
+        let write = |(key, value): &(Key, Value)| Op::Write { key: *key, value: Some(*value) };
+        ear::plan(rows.iter().map(write).collect());
+        let words = rows.iter().map(|(key, value)| (home(*key).1, value.word()));
+        // Under snapshot isolation somebody else may have been first.
+        drop(self.db.bulk_load(&self.tables[span.table], words));
+    }
+
     /// Runs one transaction; conflicts are in the record.
     fn transaction(&self, program: &Program) {
         match program.form {
@@ -144,6 +156,7 @@ impl Worker<'_> {
                     Ok(()) => unreachable!("the closure returns an Err"),
                 }
             }
+            Form::Load(span) => self.load(span),
             Form::Begin | Form::GivenUp { .. } => {
                 let tx = self.db.begin();
                 self.write(&tx, program);

@@ -177,6 +177,60 @@ impl Builder {
         self
     }
 
+    /// How many keys, absences and ranges one transaction may observe; a range counts with
+    /// every row that it returned. By default 2^24. Beyond it (by a sixteenth at most) the
+    /// transaction [is doomed](crate::Transaction::is_doomed): it goes on reading its
+    /// snapshot, but nothing more is remembered, it holds nothing back, and its end fails
+    /// with [`Error::LimitExceeded`](crate::Error::LimitExceeded). For reading more there
+    /// are [safe snapshots](Database::safe_snapshot).
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// let db = Database::builder().max_footprint(1).build();
+    /// let t: Table<u8, char> = db.table("t")?;
+    /// let error = db.transact(|tx| Ok([1, 2].map(|k| tx.contains_key(&t, &k)))).unwrap_err();
+    /// assert!(error.is_limit());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn max_footprint(mut self, observations: u64) -> Self {
+        self.config.max_footprint = observations;
+        self
+    }
+
+    /// How many bytes versions, keys and indexes may take, without what keys and values own
+    /// elsewhere; values that nobody can see and that are not collected yet count too. By
+    /// default there is no bound, and nothing is counted. A commit that would exceed it
+    /// fails with [`Error::LimitExceeded`](crate::Error::LimitExceeded), unless it only
+    /// removes; commits at the same moment do not see each other.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// let db = Database::builder().max_bytes(10_000).build();
+    /// let t: Table<u32, [u8; 1000]> = db.table("t")?;
+    /// let full = (0..).find(|&k| db.transact(|tx| Ok(tx.insert(&t, k, [0; 1000]))).is_err());
+    /// assert!(full.is_some_and(|k| k < 10));
+    /// db.transact(|tx| Ok(tx.clear(&t)))?;
+    /// db.transact(|tx| Ok(tx.insert(&t, 0, [0; 1000])))?;
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.config.max_bytes = Some(bytes);
+        self
+    }
+
+    /// At how many snapshots values handed out by [`peek`](crate::Transaction::peek) are
+    /// kept for one transaction while its snapshot slides on. By default 2, which is also
+    /// the most. A transaction that has peeked at more stays where it is.
+    ///
+    /// ```
+    /// # use precedent::Database;
+    /// let db = Database::builder().max_peeked_snapshots(0).build();
+    /// ```
+    pub fn max_peeked_snapshots(mut self, snapshots: usize) -> Self {
+        self.config.max_peeked_snapshots = snapshots.min(self.config.max_peeked_snapshots);
+        self
+    }
+
     /// How many commits and certified readers are remembered for the certification of those
     /// who are older. By default 65,536, about 10 MB for small transactions. Beyond it the
     /// log is folded: half of them are forgotten. A transaction that began before the fold

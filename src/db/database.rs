@@ -9,6 +9,7 @@ use crate::bugs::Bugs;
 use crate::db::stats::{Census, Stats};
 use crate::error::Error;
 use crate::store::index::Index;
+use crate::store::usage::Usage;
 use crate::sync::{Mutex, next_number};
 use crate::timestamp::Timestamp;
 use crate::tx::{Commit, EngineRef, ascending};
@@ -102,7 +103,7 @@ impl Database {
             number: next_number(),
             engine: self.engine.number,
             database: Arc::clone(&self.engine.name),
-            index: Index::new(),
+            index: Index::new(self.engine.usage.as_ref().map(Usage::part)),
         });
         let (census, any) = (Arc::clone(&table), Arc::clone(&table));
         tables.insert(name, AnyTable { table: census, any, types: asked_for });

@@ -130,7 +130,7 @@ fn slide_against_collect(keep_the_first: bool) {
             one.record.chain().visible_at(timestamp, &walk)
         };
         let peeked = visible(1).unwrap();
-        let (_, to) = one.registry.pin_newest(&ticket, 1).unwrap();
+        let (_, to) = one.registry.pin_newest(&ticket).unwrap();
         if !keep_the_first {
             one.registry.unpin(&ticket, Pin::FIRST);
         }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use crate::store::record::Record;
 use crate::store::tree::Tree;
+use crate::store::usage::Usage;
+use crate::store::version::Version;
 use crate::sync::{AtomicU64, Ordering as Memory, RwLock};
 
 /// New keys that enter the index in one step, at most.
@@ -62,11 +64,36 @@ pub(crate) struct Index<K, V> {
     /// How often the root changed. Written under the latch; read by whoever wants to
     /// know whether its copy is the newest (Acquire, pairs with the Release increment).
     changes: AtomicU64,
+    /// Bytes in use, if they are bounded.
+    usage: Option<Usage>,
 }
 
 impl<K: Ord + Clone, V> Index<K, V> {
-    pub(crate) fn new() -> Self {
-        Self { root: RwLock::new(Tree::default()), changes: AtomicU64::new(0) }
+    pub(crate) fn new(usage: Option<Usage>) -> Self {
+        Self { root: RwLock::new(Tree::default()), changes: AtomicU64::new(0), usage }
+    }
+
+    /// Counts versions that were installed.
+    pub(crate) fn count_installed(&self, versions: usize) {
+        if let Some(usage) = &self.usage {
+            usage.add(versions * size_of::<Version<V>>());
+        }
+    }
+
+    /// Counts versions that were unlinked.
+    pub(crate) fn count_unlinked(&self, versions: usize) {
+        if let Some(usage) = &self.usage {
+            usage.subtract(versions * size_of::<Version<V>>());
+        }
+    }
+
+    fn count_keys(&self, before: usize, after: usize) {
+        let Some(usage) = &self.usage else { return };
+        let key = size_of::<Record<K, V>>() + size_of::<Slot<K, V>>();
+        match after.checked_sub(before) {
+            Some(more) => usage.add(more * key),
+            None => usage.subtract((before - after) * key),
+        }
     }
 
     /// The index as it is now. Every key that a registered snapshot can see is in it.
@@ -200,6 +227,9 @@ impl<K: Ord + Clone, V> Index<K, V> {
     /// Takes a sealed record out. A comparator that panics leaves it where it is, for the
     /// next writer of the key to replace.
     pub(crate) fn take_out(&self, sealed: &Arc<Record<K, V>>) {
+        if self.usage.is_some() {
+            self.count_unlinked(sealed.versions());
+        }
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.remove(sealed))) {
             std::mem::forget(payload);
         }
@@ -232,9 +262,10 @@ impl<K: Ord + Clone, V> Index<K, V> {
         if !root.same(before) {
             return false;
         }
-        let old = std::mem::replace(&mut *root, after);
+        let (len, old) = (after.len(), std::mem::replace(&mut *root, after));
         self.changes.fetch_add(1, Memory::Release);
         drop(root);
+        self.count_keys(old.len(), len);
         drop(old);
         true
     }

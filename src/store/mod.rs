@@ -9,6 +9,7 @@ mod quiet;
 pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod tree;
+pub(crate) mod usage;
 pub(crate) mod version;
 
 pub(crate) use quiet::Quiet;

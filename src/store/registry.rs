@@ -309,10 +309,10 @@ impl Registry {
     }
 
     /// Registers one more snapshot for a transaction, the newest one, by the protocol of
-    /// `register`. None if it has no pin to spare. `spare` pins are left alone.
-    pub(crate) fn pin_newest(&self, ticket: &Ticket, spare: usize) -> Option<(Pin, u64)> {
+    /// `register`. None if it has no pin left.
+    pub(crate) fn pin_newest(&self, ticket: &Ticket) -> Option<(Pin, u64)> {
         let slot = self.slot(ticket);
-        let pin = free_pin(slot, spare)?;
+        let pin = free_pin(slot)?;
         slot.pins[pin.0].store(unsettled(self.published()), Ordering::Release);
         // Pairs with the fence of `pins`.
         fence(Ordering::SeqCst);
@@ -331,7 +331,7 @@ impl Registry {
         still_kept: impl FnOnce() -> bool,
     ) -> Option<Pin> {
         let slot = self.slot(ticket);
-        let pin = free_pin(slot, 0)?;
+        let pin = free_pin(slot)?;
         slot.pins[pin.0].store(settled(timestamp), Ordering::Release);
         // Pairs with the fence of `pins`: that scan sees the pin, or we see what came first.
         fence(Ordering::SeqCst);
@@ -437,11 +437,11 @@ impl Registry {
     }
 }
 
-/// A pin that holds nothing, if more than `spare` do.
-fn free_pin(slot: &Slot, spare: usize) -> Option<Pin> {
+/// A pin that holds nothing.
+fn free_pin(slot: &Slot) -> Option<Pin> {
     // Relaxed: only the holder writes them.
     let free = |at: &usize| slot.pins[*at].load(Ordering::Relaxed) == NOTHING;
-    (0..PINS).filter(free).nth(spare).map(Pin)
+    (0..PINS).find(free).map(Pin)
 }
 
 fn settled(timestamp: u64) -> u64 {

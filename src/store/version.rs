@@ -119,6 +119,10 @@ impl<V> Default for Unlinked<V> {
 }
 
 impl<V> Unlinked<V> {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -22,7 +22,7 @@ use crate::ssi::footprint::{Body, Footprint};
 use crate::ssi::log::{Moved, Overwriter, Stance, View};
 use crate::store::collector::Overwritten;
 use crate::timestamp::Timestamp;
-use crate::tx::core::Core;
+use crate::tx::core::{Core, Limit};
 use crate::tx::engine::Isolation;
 use crate::tx::gate::{Gate, Shut, this_thread};
 use crate::tx::hook::Ending;
@@ -64,6 +64,13 @@ impl Core<'_> {
             return self.finish();
         }
         self.engine.gate.pass(this_thread);
+        if !self.fits() {
+            self.engine.tidy_now();
+            if !self.fits() {
+                self.exceed(Limit::Bytes);
+                return self.limited();
+            }
+        }
         let mut sealed = Sealed::new(self);
         let commit = match self.certify_and_append(&mut sealed.body) {
             Ok(commit) => commit,
@@ -121,8 +128,23 @@ impl Core<'_> {
 
     fn limited(&self) -> Result<Commit, Failure> {
         self.end(&Ending::Limited);
-        let bound = self.engine.config.max_own_values;
-        Err(Failure::Final(Error::LimitExceeded { limit: "max_own_values", bound }))
+        let config = &self.engine.config;
+        let (limit, bound) = match self.exceeded() {
+            Some(Limit::Footprint) => ("max_footprint", config.max_footprint),
+            Some(Limit::Bytes) => ("max_bytes", config.max_bytes.unwrap_or(u64::MAX)),
+            _ => ("max_own_values", config.max_own_values),
+        };
+        Err(Failure::Final(Error::LimitExceeded { limit, bound }))
+    }
+
+    /// Whether there is room for what the transaction wrote. Removals need none.
+    fn fits(&self) -> bool {
+        let Some((usage, max)) = self.engine.usage.as_ref().zip(self.engine.config.max_bytes)
+        else {
+            return true;
+        };
+        let own: u64 = self.tables.iter().map(|table| table.own_bytes()).sum();
+        own == 0 || usage.total().saturating_add(own) <= max
     }
 
     /// Certifies and appends; certifies anew whenever the log has moved on in between.

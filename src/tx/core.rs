@@ -43,6 +43,8 @@ pub(crate) struct Core<'db> {
     pin: Cell<Pin>,
     /// `peek` has handed something out that only the present pin keeps.
     peeked: Cell<bool>,
+    /// Older pins that stay for what `peek` handed out.
+    kept_pins: Cell<usize>,
     /// Whether reads are recorded: not under `Isolation::Snapshot`, not on a snapshot
     /// that is known to be safe.
     tracked: Cell<bool>,
@@ -60,7 +62,10 @@ pub(crate) struct Core<'db> {
     scans: Cell<u32>,
     pub(crate) savepoints: OpenSavepoints,
     own_values: Cell<u64>,
-    over_limit: Cell<bool>,
+    /// Observations counted since the last exact count, on top of it.
+    observed: Cell<u64>,
+    /// The limit that was exceeded first: its end is certain to fail.
+    exceeded: Cell<Option<Limit>>,
     doomed: Cell<bool>,
     pub(crate) label: RefCell<Option<Cow<'static, str>>>,
     /// Which run of a retry loop this is; none outside one.
@@ -71,6 +76,14 @@ pub(crate) struct Core<'db> {
 
 /// How many reads of a tracked reader lie between two questions whether it is safe.
 const ASK_EVERY: u32 = 64;
+
+/// What a transaction can have too much of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Limit {
+    OwnValues,
+    Footprint,
+    Bytes,
+}
 
 /// While it lives, a user's comparator may run.
 pub(crate) struct Comparing<'c>(&'c Cell<u32>);
@@ -103,6 +116,7 @@ impl<'db> Core<'db> {
             snapshot: Cell::new(snapshot),
             pin: Cell::new(Pin::FIRST),
             peeked: Cell::new(false),
+            kept_pins: Cell::new(0),
             tracked: Cell::new(serializable && !safe),
             reads: Cell::new(0),
             slides: Cell::new(0),
@@ -112,7 +126,8 @@ impl<'db> Core<'db> {
             scans: Cell::new(0),
             savepoints: OpenSavepoints::default(),
             own_values: Cell::new(0),
-            over_limit: Cell::new(false),
+            observed: Cell::new(0),
+            exceeded: Cell::new(None),
             doomed: Cell::new(false),
             label: RefCell::new(None),
             attempt,
@@ -155,7 +170,15 @@ impl<'db> Core<'db> {
     /// Before a read: a reader that was not known to be safe asks now and then whether it
     /// is by now. Then it is certain to be certified, and need not remember what it saw.
     pub(crate) fn before_read(&self) {
-        if self.role != Role::Reader || !self.tracked.get() || self.is_comparing() {
+        if !self.tracked.get() || self.is_comparing() {
+            return;
+        }
+        if self.is_over_limit() {
+            // Its end fails: what it sees from now on matters to nobody.
+            self.stop_tracking();
+            return;
+        }
+        if self.role != Role::Reader {
             return;
         }
         let reads = self.reads.get().wrapping_add(1);
@@ -163,10 +186,14 @@ impl<'db> Core<'db> {
         let perhaps =
             reads.is_multiple_of(ASK_EVERY) && self.engine.safety.newest() >= self.snapshot();
         if perhaps && self.engine.is_safe(self.snapshot()) {
-            self.tracked.set(false);
-            self.engine.registry.stop_tracking(&self.ticket);
-            self.tables.iter().for_each(|table| table.forget_reads());
+            self.stop_tracking();
         }
+    }
+
+    fn stop_tracking(&self) {
+        self.tracked.set(false);
+        self.engine.registry.stop_tracking(&self.ticket);
+        self.tables.iter().for_each(|table| table.forget_reads());
     }
 
     pub(crate) fn next_scan(&self) -> u32 {
@@ -219,13 +246,38 @@ impl<'db> Core<'db> {
         let count = self.own_values.get() + 1;
         self.own_values.set(count);
         if count > self.engine.config.max_own_values {
-            self.over_limit.set(true);
+            self.exceed(Limit::OwnValues);
         }
-        !self.over_limit.get()
+        !self.is_over_limit()
     }
 
     pub(crate) fn is_over_limit(&self) -> bool {
-        self.over_limit.get()
+        self.exceeded.get().is_some()
+    }
+
+    /// The limit that was exceeded first.
+    pub(crate) fn exceeded(&self) -> Option<Limit> {
+        self.exceeded.get()
+    }
+
+    pub(crate) fn exceed(&self, limit: Limit) {
+        self.exceeded.set(self.exceeded.get().or(Some(limit)));
+    }
+
+    /// Counts one more observation. Where the count passes the limit, repetitions are
+    /// taken out before it is believed.
+    pub(crate) fn count_observation(&self) {
+        let max = self.engine.config.max_footprint;
+        let count = self.observed.get() + 1;
+        self.observed.set(count);
+        if count > max {
+            let exact: u64 = self.tables.iter().map(|table| table.observations()).sum();
+            if exact > max {
+                self.exceed(Limit::Footprint);
+            }
+            // Not again for every further one.
+            self.observed.set(exact.min(max - max / 16));
+        }
     }
 
     /// Whether the commit is certain to fail. O(own writes) until it is.
@@ -234,7 +286,7 @@ impl<'db> Core<'db> {
             let _comparing = self.comparing();
             let certain = self.tracked.get()
                 && self.tables.iter().any(|table| table.is_doomed(self.snapshot(), self.walker()));
-            self.doomed.set(self.over_limit.get() || certain);
+            self.doomed.set(self.is_over_limit() || certain);
         }
         self.doomed.get()
     }
@@ -253,8 +305,11 @@ impl<'db> Core<'db> {
         if self.engine.registry.published() <= self.snapshot() {
             return false;
         }
-        // One pin is left for a fold. None to spare: it stays where it is.
-        let Some((pin, to)) = self.engine.registry.pin_newest(&self.ticket, 1) else {
+        let kept = self.kept_pins.get() + usize::from(self.peeked.get());
+        if kept > self.engine.config.max_peeked_snapshots {
+            return false;
+        }
+        let Some((pin, to)) = self.engine.registry.pin_newest(&self.ticket) else {
             return false;
         };
         // I7: a key may have left an older index and come back as another record, visible at
@@ -282,7 +337,9 @@ impl<'db> Core<'db> {
     fn move_to(&self, pin: Pin, to: u64) {
         let old = self.pin.replace(pin);
         self.engine.registry.slide(&self.ticket, self.role, to);
-        if !self.peeked.replace(false) {
+        if self.peeked.replace(false) {
+            self.kept_pins.set(self.kept_pins.get() + 1);
+        } else {
             self.engine.registry.unpin(&self.ticket, old);
         }
         self.snapshot.set(to);

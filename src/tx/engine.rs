@@ -10,7 +10,8 @@ use crate::ssi::log::{Bounds, CommitLog, Horizon};
 use crate::store::collector::{Collecting, Collector};
 use crate::store::pins::Pins;
 use crate::store::publisher::Publisher;
-use crate::store::registry::Registry;
+use crate::store::registry::{PINS, Registry};
+use crate::store::usage::Usage;
 use crate::sync::{AtomicU64, Ordering};
 use crate::tx::gate::Gate;
 use crate::tx::refusal::{Ear, OnConflict};
@@ -35,6 +36,9 @@ pub(crate) struct Config {
     pub(crate) sliding: bool,
     pub(crate) max_attempts: u32,
     pub(crate) max_own_values: u64,
+    pub(crate) max_footprint: u64,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_peeked_snapshots: usize,
     pub(crate) max_search_steps: u64,
     pub(crate) max_retained_commits: usize,
     pub(crate) max_danger_intervals: usize,
@@ -53,6 +57,9 @@ impl Default for Config {
             sliding: true,
             max_attempts: 10_000,
             max_own_values: 1 << 24,
+            max_footprint: 1 << 24,
+            max_bytes: None,
+            max_peeked_snapshots: PINS - 2,
             max_search_steps: 10_000_000,
             max_retained_commits: 65_536,
             max_danger_intervals: 1024,
@@ -77,6 +84,8 @@ pub(crate) struct Engine {
     pub(crate) log: CommitLog,
     pub(crate) collector: Collector,
     pub(crate) safety: Safety,
+    /// Bytes in use, if they are bounded.
+    pub(crate) usage: Option<Usage>,
     pub(crate) gate: Gate,
     /// Predicates that panicked during a certification; shared with the footprints.
     pub(crate) panicked_predicates: Arc<AtomicU64>,
@@ -100,6 +109,7 @@ const TIDY_SHARE: usize = 8;
 
 impl Engine {
     pub(crate) fn new(number: u64, name: Arc<str>, config: Config, bugs: Bugs) -> Self {
+        let usage = config.max_bytes.map(|_| Usage::new());
         let bounds =
             Bounds { retained: config.max_retained_commits, dangers: config.max_danger_intervals };
         Self {
@@ -112,6 +122,7 @@ impl Engine {
             log: CommitLog::new(bounds, bugs),
             collector: Collector::new(),
             safety: Safety::new(),
+            usage,
             panicked_predicates: Arc::new(AtomicU64::new(0)),
             conservative_aborts: AtomicU64::new(0),
             panicked_hooks: Arc::new(AtomicU64::new(0)),

@@ -169,6 +169,7 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
                 records.push(Arc::clone(&write.record));
             }
         }
+        self.table.index.count_installed(self.writes.len());
         if records.is_empty() {
             return None;
         }
@@ -204,6 +205,7 @@ impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
                 self.table.index.take_out(record);
             }
         }
+        self.table.index.count_unlinked(unlinked.len());
         if !unlinked.is_empty() {
             harvest.unlinked.push(Box::new(unlinked));
         }

@@ -68,6 +68,7 @@ where
             Some(found) => {
                 if let (Some(version), true) = (found.version, core.is_tracked()) {
                     table.reads.borrow_mut().hit(Hit::new(found.record.id(), version));
+                    core.count_observation();
                 }
                 return found.version;
             }
@@ -89,11 +90,18 @@ where
         let found = absences.find(|absent| (***absent).borrow().cmp(key));
         let Err(path) = found else { return };
         let kept = Arc::new(key.to_owned().into());
-        let known = &mut table.reads.borrow_mut().observed.absences;
-        // A comparator may have read something absent in between: look again.
-        if known.same(&absences) {
-            drop(absences);
-            known.insert_at(&path, kept);
+        let noted = {
+            let known = &mut table.reads.borrow_mut().observed.absences;
+            // A comparator may have read something absent in between: look again.
+            let same = known.same(&absences);
+            if same {
+                drop(absences);
+                known.insert_at(&path, kept);
+            }
+            same
+        };
+        if noted {
+            core.count_observation();
             return;
         }
     }

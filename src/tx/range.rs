@@ -172,6 +172,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
                 whole: false,
             });
             self.scan = Some(self.number);
+            self.core.count_observation();
         }
     }
 
@@ -302,6 +303,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         });
         if let (true, Some(_), Some(record)) = (self.core.is_tracked(), self.scan, row.record) {
             self.table.reads.borrow_mut().hit(Hit::new(record, row.version));
+            self.core.count_observation();
         }
         let sight = match row.record {
             None => Sight::Own,

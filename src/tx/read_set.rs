@@ -158,6 +158,12 @@ impl<K, V> ReadSet<K, V> {
         }
     }
 
+    /// How many keys, absences and ranges there are, each once.
+    pub(crate) fn count(&mut self) -> usize {
+        self.compact();
+        self.hits.len() + self.observed.absences.len() + self.observed.scans.len()
+    }
+
     pub(crate) fn hits(&self) -> &[Hit<V>] {
         &self.hits
     }

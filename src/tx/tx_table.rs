@@ -122,6 +122,10 @@ pub(crate) trait AnyTxTable: Send {
     /// Whether everything in the closed footprint is the same at `timestamp`, which the
     /// transaction has pinned. Runs `cmp` and predicates.
     fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool;
+    /// How many keys, absences and ranges were observed, each once. O(n log n).
+    fn observations(&self) -> u64;
+    /// Bytes that the values written here will take.
+    fn own_bytes(&self) -> u64;
     /// Nothing of what was observed so far matters any more.
     fn forget_reads(&self);
     /// Whether a key that was both read and, beyond undoing, written has been overwritten
@@ -172,6 +176,16 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         let hits_hold = self.sealed.borrow().iter().all(|hit| hit.holds_at(timestamp));
         let part = self.part_in(footprint);
         hits_hold && part.is_none_or(|part| part.same_at(walker, timestamp))
+    }
+
+    fn observations(&self) -> u64 {
+        self.reads.borrow_mut().count() as u64
+    }
+
+    fn own_bytes(&self) -> u64 {
+        let mut values = 0;
+        self.writes.frozen().for_each(|own| values += u64::from(self.writes.value(own).is_some()));
+        values * size_of::<Version<V>>() as u64
     }
 
     fn forget_reads(&self) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `tables` | a table opened with other types, a table of another database |
 //! | `limits` | retries exhausted, own values and search steps beyond their limits |
+//! | `bounds` | too much observed, too many bytes, too many snapshots peeked at |
 //! | `closures` | closures that panic, sleep, leak, nest a transaction |
 //! | `predicates` | predicates that panic, in the read and in somebody's certification |
 //! | `drops` | values whose `Drop` panics |
@@ -14,6 +15,7 @@
 //! Inverted ranges are in `scenarios::edges` and `scenarios::model`, leaked transactions
 //! and iterators in `scenarios::memory`.
 
+mod bounds;
 mod closures;
 mod comparators;
 mod conflicts;

@@ -18,7 +18,7 @@ mod tx;
 
 #[cfg(not(precedent_loom))]
 pub use db::Background;
-pub use db::{Builder, Database, Stats};
+pub use db::{Builder, Database, OldestTransaction, Stats, TableStats};
 pub use error::Error;
 /// Persistent maps and more: the crate `imbl`, which goes on with `im`. What
 /// [`Snapshot::to_map`] returns is an [`im::OrdMap`]. With the feature `im`, a default one.

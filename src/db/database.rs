@@ -6,13 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::bugs::Bugs;
-use crate::db::stats::{Census, Stats};
+use crate::db::census::Census;
 use crate::error::Error;
 use crate::store::index::Index;
 use crate::store::usage::Usage;
 use crate::sync::{Mutex, next_number};
-use crate::timestamp::Timestamp;
-use crate::tx::{Commit, EngineRef, ascending};
+use crate::tx::{Commit, EngineRef, Origin, ascending};
 use crate::tx::{Config, Engine, Key, ReadTransaction, Table, TableInner, Transaction, Value};
 
 /// An in-memory database of typed tables. Nothing survives the process.
@@ -145,6 +144,7 @@ impl Database {
     /// # Panics
     /// If the table belongs to another database, or if the iterator or a comparator does;
     /// then nothing is loaded.
+    #[track_caller]
     pub fn bulk_load<K: Key, V: Value>(
         &self,
         table: &Table<K, V>,
@@ -194,8 +194,9 @@ impl Database {
     /// # Ok::<(), precedent::Error>(())
     /// ```
     #[must_use = "a transaction that is dropped is rolled back"]
+    #[track_caller]
     pub fn begin(&self) -> Transaction<'_> {
-        Transaction::new(EngineRef::Borrowed(&self.engine), false, None)
+        Transaction::new(EngineRef::Borrowed(&self.engine), Origin::by_hand(false))
     }
 
     /// Begins a transaction that keeps the database alive by itself.
@@ -207,8 +208,9 @@ impl Database {
     /// # Ok::<(), precedent::Error>(())
     /// ```
     #[must_use = "a transaction that is dropped is rolled back"]
+    #[track_caller]
     pub fn begin_owned(&self) -> Transaction<'static> {
-        Transaction::new(EngineRef::Owned(Arc::clone(&self.engine)), false, None)
+        Transaction::new(EngineRef::Owned(Arc::clone(&self.engine)), Origin::by_hand(false))
     }
 
     /// Begins a read-only transaction at the newest timestamp.
@@ -220,16 +222,14 @@ impl Database {
     /// # Ok::<(), precedent::Error>(())
     /// ```
     #[must_use = "a transaction that is dropped certifies nothing"]
+    #[track_caller]
     pub fn begin_read(&self) -> ReadTransaction<'_> {
-        Transaction::new(EngineRef::Borrowed(&self.engine), true, None)
+        Transaction::new(EngineRef::Borrowed(&self.engine), Origin::by_hand(true))
     }
 
-    pub(crate) fn begin_attempt(&self, attempt: u32) -> Transaction<'_> {
-        Transaction::new(EngineRef::Borrowed(&self.engine), false, Some(attempt))
-    }
-
-    pub(crate) fn begin_read_attempt(&self, attempt: u32) -> ReadTransaction<'_> {
-        Transaction::new(EngineRef::Borrowed(&self.engine), true, Some(attempt))
+    /// A run of a retry loop that was called at `place`.
+    pub(crate) fn begin_attempt<M>(&self, origin: Origin) -> Transaction<'_, M> {
+        Transaction::new(EngineRef::Borrowed(&self.engine), origin)
     }
 
     /// Frees everything that no open transaction can need. Ordinary traffic does the same
@@ -250,46 +250,9 @@ impl Database {
         self.engine.collect_all();
     }
 
-    /// Counts what the database holds. O(keys and versions): not for a hot loop.
-    ///
-    /// ```
-    /// # let db = precedent::Database::new();
-    /// let tx = db.begin();
-    /// assert_eq!(db.stats().active_transactions, 1);
-    /// ```
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let engine = &self.engine;
-        let tables: Vec<_> = self.tables.lock().values().map(|t| Arc::clone(&t.table)).collect();
-        let (mut keys, mut versions) = (0, 0);
-        for table in tables {
-            let (more_keys, more_versions) = table.census();
-            keys += more_keys;
-            versions += more_versions;
-        }
-        let (retained_commits, retained_readers, danger_intervals) = engine.log.lengths();
-        let (active_transactions, oldest) = engine.registry.census();
-        let gate = engine.gate.figures();
-        Stats {
-            published: Timestamp::from(engine.registry.published()),
-            active_transactions,
-            oldest_read_timestamp: oldest.map(Timestamp::from),
-            keys,
-            versions,
-            retained_commits,
-            retained_readers,
-            danger_intervals,
-            folded_commits: engine.log.folded(),
-            merged_intervals: engine.log.dangers_merged(),
-            safe_lag: engine.safe_lag(),
-            panicked_predicates: engine.panicked_predicates(),
-            panicked_hooks: engine.panicked_hooks(),
-            panicked_drops: engine.collector.panicked_drops(),
-            conservative_aborts: engine.conservative_aborts(),
-            aged: gate.aged,
-            gate_time_outs: gate.timed_out,
-            longest_gate_wait: gate.longest_wait,
-        }
+    /// Every table, to be counted.
+    pub(crate) fn censuses(&self) -> Vec<Arc<dyn Census>> {
+        self.tables.lock().values().map(|table| Arc::clone(&table.table)).collect()
     }
 }
 

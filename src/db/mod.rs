@@ -3,6 +3,7 @@
 #[cfg(not(precedent_loom))]
 mod background;
 mod builder;
+mod census;
 mod database;
 mod retry;
 mod snapshots;
@@ -11,5 +12,6 @@ mod stats;
 #[cfg(not(precedent_loom))]
 pub use background::Background;
 pub use builder::Builder;
+pub use census::TableStats;
 pub use database::Database;
-pub use stats::Stats;
+pub use stats::{OldestTransaction, Stats};

@@ -1,13 +1,13 @@
 //! The retry loops: `transact`, `try_transact`, `transact_with_commit`, `read`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use crate::db::database::Database;
 use crate::error::Error;
 use crate::sync;
 use crate::tx::{
-    Commit, Core, Engine, Failure, ReadTransaction, Refused, Shut, Transaction, this_thread,
+    Commit, Core, Engine, Failure, Origin, ReadTransaction, Refused, Shut, Transaction, this_thread,
 };
 
 impl Database {
@@ -37,11 +37,12 @@ impl Database {
     ///
     /// # Panics
     /// If the closure does.
+    #[track_caller]
     pub fn transact<R>(
         &self,
         f: impl FnMut(&Transaction<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        self.retry(f).map(|(result, _)| result)
+        self.retry(Location::caller(), f).map(|(result, _)| result)
     }
 
     /// As [`transact`](Self::transact), for closures with errors of their own. An `Err`
@@ -80,11 +81,12 @@ impl Database {
     ///
     /// # Panics
     /// If the closure does.
+    #[track_caller]
     pub fn try_transact<R, E: From<Error>>(
         &self,
         f: impl FnMut(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.retry(f).map(|(result, _)| result)
+        self.retry(Location::caller(), f).map(|(result, _)| result)
     }
 
     /// As [`transact`](Self::transact), and returns the [`Commit`] too.
@@ -103,11 +105,12 @@ impl Database {
     ///
     /// # Panics
     /// If the closure does.
+    #[track_caller]
     pub fn transact_with_commit<R>(
         &self,
         f: impl FnMut(&Transaction<'_>) -> Result<R, Error>,
     ) -> Result<(R, Commit), Error> {
-        self.retry(f)
+        self.retry(Location::caller(), f)
     }
 
     /// Runs a closure on the newest snapshot, certifies what it saw, and returns its
@@ -127,10 +130,12 @@ impl Database {
     ///
     /// # Panics
     /// If the closure does.
+    #[track_caller]
     pub fn read<R>(&self, mut f: impl FnMut(&ReadTransaction<'_>) -> R) -> Result<R, Error> {
+        let place = Location::caller();
         let mut attempts = Attempts::new(&self.engine, true);
         loop {
-            let tx = self.begin_read_attempt(attempts.number);
+            let tx: ReadTransaction<'_> = self.begin_attempt(attempts.origin(place));
             let result = catch_unwind(AssertUnwindSafe(|| f(&tx)));
             match tx.end(Core::finish) {
                 Ok(_) => return Ok(result.unwrap_or_else(|panic| resume_unwind(panic))),
@@ -141,11 +146,12 @@ impl Database {
 
     fn retry<R, E: From<Error>>(
         &self,
+        place: &'static Location<'static>,
         mut f: impl FnMut(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<(R, Commit), E> {
         let mut attempts = Attempts::new(&self.engine, false);
         loop {
-            let tx = self.begin_attempt(attempts.number);
+            let tx: Transaction<'_> = self.begin_attempt(attempts.origin(place));
             let result = catch_unwind(AssertUnwindSafe(|| f(&tx)));
             // Whether to run again is the transaction's verdict, whatever the closure
             // returned: an error or a panic may rest on a state that never was.
@@ -186,6 +192,11 @@ impl<'db> Attempts<'db> {
         let mut attempts = Self { engine, read_only, number: 1, failures: 0, turn: None };
         attempts.age();
         attempts
+    }
+
+    /// How the transaction of the present attempt comes about.
+    fn origin(&self, place: &'static Location<'static>) -> Origin {
+        Origin { read_only: self.read_only, attempt: Some(self.number), place }
     }
 
     /// Waits before the next attempt, or tells why there is none.

@@ -228,7 +228,7 @@ impl<K: Ord + Clone, V> Index<K, V> {
     /// next writer of the key to replace.
     pub(crate) fn take_out(&self, sealed: &Arc<Record<K, V>>) {
         if self.usage.is_some() {
-            self.count_unlinked(sealed.versions());
+            self.count_unlinked(sealed.census().0);
         }
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.remove(sealed))) {
             std::mem::forget(payload);

@@ -8,6 +8,7 @@ pub(crate) mod publisher;
 mod quiet;
 pub(crate) mod record;
 pub(crate) mod registry;
+pub(crate) mod tally;
 pub(crate) mod tree;
 pub(crate) mod usage;
 pub(crate) mod version;

@@ -111,10 +111,10 @@ impl<K, V> Record<K, V> {
         dead
     }
 
-    /// How many versions there are.
-    pub(crate) fn versions(&self) -> usize {
+    /// How many versions there are, and how many of them are tombstones.
+    pub(crate) fn census(&self) -> (usize, usize) {
         let _state = self.state.lock();
-        self.chain.len()
+        self.chain.count()
     }
 }
 

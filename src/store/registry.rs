@@ -20,7 +20,11 @@
 //! A pin is a fact of a transaction and may last for an hour; a walk lasts for one look-up.
 //! So an idle transaction keeps the versions that it can see, and delays nothing else.
 
+use std::borrow::Cow;
+use std::panic::Location;
+
 use crate::bugs::{Bug, Bugs};
+use crate::store::tally::{Tally, Totals};
 use crate::sync::{
     AtomicBool, AtomicU64, AtomicUsize, CachePadded, OnceLock, Ordering, fence, thread_hint,
 };
@@ -89,6 +93,20 @@ struct Slot {
     /// The epoch in which the holder follows pointers of a chain, else `NOTHING`. Only the
     /// holder writes it.
     walking: AtomicU64,
+    /// On lines of its own: scans do not read it.
+    tally: CachePadded<Tally>,
+}
+
+/// An open transaction, as statistics tell it.
+pub(crate) struct Holder {
+    pub(crate) id: u64,
+    /// When it began, in nanoseconds of the caller's clock.
+    pub(crate) begun: u64,
+    pub(crate) place: Option<&'static Location<'static>>,
+    pub(crate) label: Option<Cow<'static, str>>,
+    /// Its read timestamp.
+    pub(crate) timestamp: u64,
+    pub(crate) doomed: bool,
 }
 
 /// A claimed slot with a registered snapshot. Its holder must give it back by
@@ -378,6 +396,7 @@ impl Registry {
         // Release: pairs with the Acquire loads of scans, which then see what the
         // transaction appended to the log before it ended.
         slot.mark.store(NOTHING, Ordering::Release);
+        slot.tally.end();
         slot.pins.iter().for_each(|pin| pin.store(NOTHING, Ordering::Release));
         slot.claimed.store(false, Ordering::Release);
     }
@@ -417,6 +436,25 @@ impl Registry {
     pub(crate) fn oldest_walk(&self) -> u64 {
         // Acquire: pairs with the Release store that ends a walk.
         self.slots().map(|slot| slot.walking.load(Ordering::Acquire)).fold(NOTHING, u64::min)
+    }
+
+    /// What the transactions of the ticket's slot have done. Only its holder counts.
+    pub(crate) fn tally(&self, ticket: &Ticket) -> &Tally {
+        &self.slot(ticket).tally
+    }
+
+    /// What all transactions have done. O(slots).
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.slots().for_each(|slot| totals.add(&slot.tally));
+        totals
+    }
+
+    /// The open transaction that began first; `now` by the clock that `Tally::begin` was
+    /// told of. O(slots).
+    pub(crate) fn oldest_holder(&self, now: u64) -> Option<Holder> {
+        let open = (0..).zip(self.slots()).filter_map(|(number, slot)| slot.holder(number, now));
+        open.min_by_key(|holder| holder.begun)
     }
 
     /// How many slots a scan looks at.
@@ -477,8 +515,34 @@ impl Slot {
             mark: AtomicU64::new(NOTHING),
             phase: AtomicU64::new(0),
             walking: AtomicU64::new(NOTHING),
+            tally: CachePadded::new(Tally::new()),
         }
     }
+
+    /// The transaction that holds the slot; none if it ends while we look.
+    fn holder(&self, number: u64, now: u64) -> Option<Holder> {
+        // Acquire: what is read of the tally is at least as new as the turn.
+        let phase = self.phase.load(Ordering::Acquire);
+        let pins = self.pins.iter().map(|pin| pin.load(Ordering::Acquire));
+        let pinned = pins.filter(|&pin| pin != NOTHING).max()?;
+        let mark = self.mark.load(Ordering::Acquire);
+        let turn = phase >> 2;
+        let holder = Holder {
+            id: ticket_id(number, turn),
+            begun: self.tally.begun(now),
+            place: self.tally.place(),
+            label: self.tally.label(turn),
+            timestamp: if mark == NOTHING { pinned } else { mark } >> 1,
+            doomed: phase & 3 == DOOMED,
+        };
+        let still_open = self.claimed.load(Ordering::Acquire);
+        (still_open && self.phase.load(Ordering::Acquire) >> 2 == turn).then_some(holder)
+    }
+}
+
+/// Names the transaction: the slot and the turn, unique in the registry.
+fn ticket_id(slot: u64, turn: u64) -> u64 {
+    slot << 40 | turn
 }
 
 impl Ticket {
@@ -489,7 +553,7 @@ impl Ticket {
 
     /// Names the transaction: the slot and the turn, unique in the registry.
     pub(crate) fn id(&self) -> u64 {
-        self.slot << 40 | self.turn
+        ticket_id(self.slot, self.turn)
     }
 
     /// How many transactions this slot has seen.

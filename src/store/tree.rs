@@ -157,6 +157,21 @@ impl<P> Tree<P> {
         walk(&self.root, &mut visit);
     }
 
+    /// What the nodes take, in bytes: the items themselves, not what they own.
+    pub(crate) fn bytes(&self) -> usize {
+        fn walk<P>(node: &Node<P>) -> usize {
+            let held = match node {
+                Node::Leaf(items) => items.capacity() * size_of::<P>(),
+                Node::Inner(children) => {
+                    let own = children.capacity() * size_of::<(P, Arc<Node<P>>)>();
+                    own + children.iter().map(|(_, child)| walk(child)).sum::<usize>()
+                }
+            };
+            held + shared_bytes::<Node<P>>()
+        }
+        walk(&self.root)
+    }
+
     /// Where the prefix ends: a position in a leaf (maybe its end) and the leaf's length.
     fn boundary(&self, mut within: impl FnMut(&P) -> bool) -> (Path, usize) {
         let mut path = Path::START;
@@ -297,6 +312,11 @@ impl<P: Clone> Tree<P> {
         }
         item
     }
+}
+
+/// What an `Arc` allocates: the value and two counts.
+pub(crate) const fn shared_bytes<T>() -> usize {
+    size_of::<T>() + 2 * size_of::<usize>()
 }
 
 /// The node for this tree alone, copied first if another tree shares it.

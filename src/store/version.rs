@@ -219,12 +219,13 @@ impl<V> Chain<V> {
         })
     }
 
-    /// How many versions there are. The caller holds the record's latch.
-    pub(crate) fn len(&self) -> usize {
-        let mut count = 0;
+    /// How many versions there are, and how many of them are tombstones. The caller holds
+    /// the record's latch.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let mut count = (0, 0);
         let mut version = self.newest();
         while let Some(counted) = version {
-            count += 1;
+            count = (count.0 + 1, count.1 + usize::from(counted.value.is_none()));
             // SAFETY: under the latch nobody cuts.
             version = unsafe { counted.older.load(Ordering::Acquire).as_ref() };
         }

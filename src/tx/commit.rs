@@ -22,8 +22,8 @@ use crate::ssi::footprint::{Body, Footprint};
 use crate::ssi::log::{Moved, Overwriter, Stance, View};
 use crate::store::collector::Overwritten;
 use crate::timestamp::Timestamp;
-use crate::tx::core::{Core, Limit};
-use crate::tx::engine::Isolation;
+use crate::tx::core::Core;
+use crate::tx::engine::{Isolation, Limit};
 use crate::tx::gate::{Gate, Shut, this_thread};
 use crate::tx::hook::Ending;
 use crate::tx::part::CommitPart;
@@ -115,7 +115,7 @@ impl Core<'_> {
         }
         let redact = self.engine.config.redact_keys;
         let conflict = self.must_explain().then(|| Box::new(refusal.explain(redact)));
-        self.end(&Ending::Aborted(conflict.as_deref()));
+        self.end(&Ending::Aborted(refusal.reason(), conflict.as_deref()));
         Err(Failure::Refused(Refused { reason: refusal.reason(), seed: refusal.seed(), conflict }))
     }
 
@@ -127,12 +127,13 @@ impl Core<'_> {
     }
 
     fn limited(&self) -> Result<Commit, Failure> {
-        self.end(&Ending::Limited);
         let config = &self.engine.config;
-        let (limit, bound) = match self.exceeded() {
-            Some(Limit::Footprint) => ("max_footprint", config.max_footprint),
-            Some(Limit::Bytes) => ("max_bytes", config.max_bytes.unwrap_or(u64::MAX)),
-            _ => ("max_own_values", config.max_own_values),
+        let exceeded = self.exceeded().unwrap_or(Limit::OwnValues);
+        self.end(&Ending::Limited(exceeded));
+        let (limit, bound) = match exceeded {
+            Limit::OwnValues => ("max_own_values", config.max_own_values),
+            Limit::Footprint => ("max_footprint", config.max_footprint),
+            Limit::Bytes => ("max_bytes", config.max_bytes.unwrap_or(u64::MAX)),
         };
         Err(Failure::Final(Error::LimitExceeded { limit, bound }))
     }
@@ -225,7 +226,6 @@ impl Core<'_> {
     }
 
     fn conservative(&self, newest: u64) -> Refusal {
-        self.engine.count_conservative();
         Refusal::Conservative(self.id(), newest)
     }
 

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::ssi::TransactionId;
 use crate::ssi::footprint::Footprint;
 use crate::ssi::log::View;
 use crate::store::registry::{Pin, Role, Ticket, Walker};
-use crate::tx::engine::{Engine, Isolation};
+use crate::store::tally::{Count, Tally};
+use crate::tx::engine::{Engine, Isolation, Limit};
 use crate::tx::hook::{Ending, Hook};
 use crate::tx::open_savepoints::OpenSavepoints;
 use crate::tx::table::{Key, Table, Value};
@@ -77,12 +79,22 @@ pub(crate) struct Core<'db> {
 /// How many reads of a tracked reader lie between two questions whether it is safe.
 const ASK_EVERY: u32 = 64;
 
-/// What a transaction can have too much of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Limit {
-    OwnValues,
-    Footprint,
-    Bytes,
+/// How a transaction came about.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) read_only: bool,
+    /// Which run of a retry loop it is; none outside one.
+    pub(crate) attempt: Option<u32>,
+    /// The caller's line.
+    pub(crate) place: &'static Location<'static>,
+}
+
+impl Origin {
+    /// By the caller of the caller, outside every retry loop.
+    #[track_caller]
+    pub(crate) fn by_hand(read_only: bool) -> Self {
+        Self { read_only, attempt: None, place: Location::caller() }
+    }
 }
 
 /// While it lives, a user's comparator may run.
@@ -95,7 +107,8 @@ impl Drop for Comparing<'_> {
 }
 
 impl<'db> Core<'db> {
-    pub(crate) fn begin(engine: EngineRef<'db>, read_only: bool, attempt: Option<u32>) -> Self {
+    pub(crate) fn begin(engine: EngineRef<'db>, origin: Origin) -> Self {
+        let Origin { read_only, attempt, .. } = origin;
         let serializable = engine.config.isolation == Isolation::Serializable;
         let role = match (serializable, read_only) {
             (_, false) => Role::Writer,
@@ -133,8 +146,30 @@ impl<'db> Core<'db> {
             attempt,
             ended: Cell::new(false),
         };
+        core.note_origin(origin);
         core.hook().begin(snapshot, read_only);
         core
+    }
+
+    /// For statistics, and for those who look for old transactions.
+    fn note_origin(&self, origin: Origin) {
+        // To look at the clock costs as much as a tenth of a short reader, which holds next
+        // to nothing up. Its time counts from when somebody asks for it first.
+        let timed = !(origin.read_only && origin.attempt.is_some());
+        self.tally().begin(timed.then(|| self.engine.now()), origin.place);
+        if origin.attempt.is_some_and(|attempt| attempt > 1) {
+            self.tally().count(Count::Retry);
+        }
+    }
+
+    fn tally(&self) -> &Tally {
+        self.engine.registry.tally(&self.ticket)
+    }
+
+    /// Gives the transaction a name.
+    pub(crate) fn set_label(&self, label: Cow<'static, str>) {
+        self.tally().set_label(self.ticket.turn(), label.clone());
+        drop(self.label.replace(Some(label)));
     }
 
     pub(crate) fn id(&self) -> TransactionId {
@@ -344,6 +379,7 @@ impl<'db> Core<'db> {
         }
         self.snapshot.set(to);
         self.slides.set(self.slides.get() + 1);
+        self.tally().count(Count::Slide);
         self.hook().slide(to);
     }
 
@@ -389,9 +425,10 @@ impl<'db> Core<'db> {
         true
     }
 
-    /// Tells the recorder how it ended, once.
+    /// Counts how it ended and tells the recorder, once.
     pub(crate) fn end(&self, ending: &Ending<'_>) {
         if !self.ended.replace(true) {
+            self.tally().count(ending.count());
             self.hook().end(ending);
         }
     }

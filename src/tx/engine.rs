@@ -12,7 +12,7 @@ use crate::store::pins::Pins;
 use crate::store::publisher::Publisher;
 use crate::store::registry::{PINS, Registry};
 use crate::store::usage::Usage;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Clock, Ordering};
 use crate::tx::gate::Gate;
 use crate::tx::refusal::{Ear, OnConflict};
 use crate::tx::safety::Safety;
@@ -27,6 +27,14 @@ pub enum Isolation {
     /// Snapshot isolation with first-committer-wins, for laboratories and demonstrations.
     /// Reads are not tracked, so write skew and phantoms happen. **Not serializable.**
     Snapshot,
+}
+
+/// What a transaction can have too much of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Limit {
+    OwnValues,
+    Footprint,
+    Bytes,
 }
 
 /// What the builder settled.
@@ -87,9 +95,9 @@ pub(crate) struct Engine {
     /// Bytes in use, if they are bounded.
     pub(crate) usage: Option<Usage>,
     pub(crate) gate: Gate,
+    clock: Clock,
     /// Predicates that panicked during a certification; shared with the footprints.
     pub(crate) panicked_predicates: Arc<AtomicU64>,
-    pub(crate) conservative_aborts: AtomicU64,
     /// Conflict hooks that panicked.
     pub(crate) panicked_hooks: Arc<AtomicU64>,
 }
@@ -116,6 +124,7 @@ impl Engine {
             number,
             name,
             gate: Gate::new(config.max_gate_time, bugs),
+            clock: Clock::start(),
             config,
             registry: Registry::new(bugs),
             publisher: Publisher::new(bugs),
@@ -124,7 +133,6 @@ impl Engine {
             safety: Safety::new(),
             usage,
             panicked_predicates: Arc::new(AtomicU64::new(0)),
-            conservative_aborts: AtomicU64::new(0),
             panicked_hooks: Arc::new(AtomicU64::new(0)),
         }
     }
@@ -215,6 +223,11 @@ impl Engine {
         !self.registry.writer_below(snapshot) && !self.log.in_danger(snapshot)
     }
 
+    /// Nanoseconds since the database was made.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.clock.now().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// Who wants to hear of conflicts.
     pub(crate) fn ear(&self) -> Option<Ear> {
         let hook = Arc::clone(self.config.on_conflict.as_ref()?);
@@ -229,15 +242,5 @@ impl Engine {
     /// Predicates that panicked during a certification.
     pub(crate) fn panicked_predicates(&self) -> u64 {
         self.panicked_predicates.load(Ordering::Relaxed)
-    }
-
-    /// Aborts because a search exceeded its bound.
-    pub(crate) fn conservative_aborts(&self) -> u64 {
-        self.conservative_aborts.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn count_conservative(&self) {
-        // Relaxed: a counter.
-        self.conservative_aborts.fetch_add(1, Ordering::Relaxed);
     }
 }

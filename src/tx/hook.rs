@@ -2,9 +2,10 @@
 
 use std::ops::Bound;
 
-use crate::ssi::{Conflict, TransactionId};
+use crate::ssi::{Conflict, ConflictReason, TransactionId};
 use crate::store::Quiet;
-use crate::tx::engine::Engine;
+use crate::store::tally::Count;
+use crate::tx::engine::{Engine, Limit};
 use crate::tx::table::Key;
 
 /// What a read found, for the recorder.
@@ -22,8 +23,25 @@ pub(crate) enum Ending<'a> {
     Certified,
     RolledBack,
     /// The conflict is there if somebody listens.
-    Aborted(Option<&'a Conflict>),
-    Limited,
+    Aborted(ConflictReason, Option<&'a Conflict>),
+    Limited(Limit),
+}
+
+impl Ending<'_> {
+    /// Which counter it belongs to.
+    pub(crate) fn count(&self) -> Count {
+        match self {
+            Self::Committed(_) => Count::Committed,
+            Self::Certified => Count::Certified,
+            Self::RolledBack => Count::RolledBack,
+            Self::Aborted(ConflictReason::Cycle, _) => Count::Cycle,
+            Self::Aborted(ConflictReason::FirstCommitterWins, _) => Count::FirstCommitter,
+            Self::Aborted(ConflictReason::Conservative, _) => Count::Conservative,
+            Self::Limited(Limit::OwnValues) => Count::OwnValues,
+            Self::Limited(Limit::Footprint) => Count::Footprint,
+            Self::Limited(Limit::Bytes) => Count::Bytes,
+        }
+    }
 }
 
 #[cfg(feature = "testkit")]
@@ -112,9 +130,9 @@ mod imp {
                 Ending::Committed(commit) => Outcome::Committed(Timestamp::from(*commit)),
                 Ending::Certified => Outcome::Certified,
                 Ending::RolledBack => Outcome::RolledBack,
-                Ending::Aborted(Some(conflict)) => Outcome::Aborted(*conflict as &Conflict),
-                Ending::Aborted(None) => return,
-                Ending::Limited => Outcome::Limited,
+                Ending::Aborted(_, Some(conflict)) => Outcome::Aborted(*conflict as &Conflict),
+                Ending::Aborted(_, None) => return,
+                Ending::Limited(_) => Outcome::Limited,
             };
             self.tell(|tx| Event::End { tx, outcome });
         }

@@ -27,7 +27,7 @@ mod write_set;
 
 pub(crate) use bulk::ascending;
 pub use commit::Commit;
-pub(crate) use core::{Core, EngineRef};
+pub(crate) use core::{Core, EngineRef, Origin};
 pub use engine::Isolation;
 pub(crate) use engine::{Config, Engine};
 #[cfg(all(test, precedent_loom))]

@@ -10,7 +10,7 @@ use crate::key_range::KeyRange;
 use crate::ssi::TransactionId;
 use crate::timestamp::Timestamp;
 use crate::tx::commit::Commit;
-use crate::tx::core::{Core, EngineRef};
+use crate::tx::core::{Core, EngineRef, Origin};
 use crate::tx::point_read::read;
 use crate::tx::range::{Keys, Range, Values};
 use crate::tx::read_set::Predicate;
@@ -66,8 +66,8 @@ pub struct Transaction<'db, M = ReadWrite> {
 }
 
 impl<'db, M> Transaction<'db, M> {
-    pub(crate) fn new(engine: EngineRef<'db>, read_only: bool, attempt: Option<u32>) -> Self {
-        Self { core: Core::begin(engine, read_only, attempt), mode: PhantomData }
+    pub(crate) fn new(engine: EngineRef<'db>, origin: Origin) -> Self {
+        Self { core: Core::begin(engine, origin), mode: PhantomData }
     }
 
     /// Ends the transaction. A conflict is told to the user's hook when it is gone.
@@ -318,7 +318,8 @@ impl<'db, M> Transaction<'db, M> {
         self.core.id()
     }
 
-    /// Gives the transaction a name that conflicts tell.
+    /// Gives the transaction a name that conflicts and [statistics](crate::Stats::oldest)
+    /// tell.
     ///
     /// ```
     /// let db = precedent::Database::new();
@@ -326,8 +327,7 @@ impl<'db, M> Transaction<'db, M> {
     /// tx.label("nightly report");
     /// ```
     pub fn label(&self, label: impl Into<Cow<'static, str>>) {
-        let old = self.core.label.replace(Some(label.into()));
-        drop(old);
+        self.core.set_label(label.into());
     }
 
     /// s(T): the newest commit that this transaction can see. It may move forward while

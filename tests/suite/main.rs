@@ -8,6 +8,7 @@
 //! | `corpus` | do PostgreSQL's isolation specs and Hermitage come out as an exact checker says? |
 //! | `errors` | does the database survive bad input and hostile user code? |
 //! | `progress` | does whoever fails often get through, and what does that cost the others? |
+//! | `stats` | do the statistics say what has happened? |
 //! | `threads_basic` | do the simplest promises hold on real threads? |
 //! | `threads` | is what real threads did on hot keys serial, say an indexed oracle and `adya`? |
 //! | `snapshots` | do detached snapshots show what they should, keep it, and hold nobody up? |
@@ -31,6 +32,7 @@ mod savepoints;
 mod scenarios;
 mod schedules;
 mod snapshots;
+mod stats;
 mod support;
 mod threads;
 mod threads_basic;

@@ -1,0 +1,59 @@
+//! Counting what one table holds.
+
+use crate::store::record::Record;
+use crate::store::tree::shared_bytes;
+use crate::store::version::Version;
+use crate::tx::{Key, TableInner, Value};
+
+/// What one table holds; in [`Stats::tables`](crate::Stats::tables).
+///
+/// ```
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// let names: Table<u8, String> = db.table("names")?;
+/// db.transact(|tx| Ok([1, 2].map(|key| tx.insert(&names, key, "x".repeat(1_000)))))?;
+/// db.transact(|tx| Ok(tx.remove(&names, &2)))?;
+/// let table = &db.stats().tables[0];
+/// assert_eq!((&*table.name, table.keys), ("names", 2)); // the removal is not collected yet
+/// assert_eq!((table.versions, table.tombstones), (3, 1));
+/// assert!(table.bytes > 0 && table.bytes < 2_000); // what the strings own is not known
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableStats {
+    /// The table's name.
+    pub name: String,
+    /// Keys in the index, with those whose removal is not collected yet.
+    pub keys: usize,
+    /// Versions alive, tombstones included.
+    pub versions: usize,
+    /// Versions that are removals.
+    pub tombstones: usize,
+    /// What the database itself has allocated for keys, values and their index, as far as
+    /// the newest index reaches. Shallow: what a key or a value owns elsewhere, like the
+    /// text of a `String`, is not known to it. Not counted either are the allocator's own
+    /// overhead, and older indexes that open transactions hold.
+    pub bytes: usize,
+}
+
+/// A table that can be counted.
+pub(crate) trait Census: Send + Sync {
+    /// O(keys and versions).
+    fn census(&self) -> TableStats;
+}
+
+impl<K: Key, V: Value> Census for TableInner<K, V> {
+    fn census(&self) -> TableStats {
+        let root = self.index.root();
+        let (mut versions, mut tombstones) = (0, 0);
+        root.for_each(|slot| {
+            let (more, removals) = slot.record.census();
+            versions += more;
+            tombstones += removals;
+        });
+        let records = root.len() * shared_bytes::<Record<K, V>>();
+        let bytes = root.bytes() + records + versions * size_of::<Version<V>>();
+        TableStats { name: self.name.to_string(), keys: root.len(), versions, tombstones, bytes }
+    }
+}

@@ -20,6 +20,8 @@ pub(crate) enum Bug {
     NeverPublish,
     /// Whoever follows a chain announces it without a fence before the first step.
     WalkUnannounced,
+    /// A commit does not ask whether it was given up before it starts.
+    CommitUnasked,
     /// A commit does not wait at a gate that another has shut.
     PassShutGate,
     /// The gate opens without waking those who wait at it.

@@ -1,6 +1,7 @@
 //! The one error type.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::{Conflict, Timestamp};
 
@@ -35,6 +36,14 @@ pub enum Error {
         limit: &'static str,
         /// Its value.
         bound: u64,
+    },
+    /// The transaction was given up because of its age, by
+    /// [`Database::doom_older_than`](crate::Database::doom_older_than) or
+    /// [`Builder::transaction_timeout`](crate::Builder::transaction_timeout), and was rolled
+    /// back. Do less in one transaction, or raise the timeout.
+    TimedOut {
+        /// For how long it had been open when it ended.
+        age: Duration,
     },
     /// No snapshot can be taken at this timestamp: it lies in the future, or versions that
     /// it would see are gone. Keep it available by a [`Pin`](crate::Pin), or take a newer one.
@@ -90,6 +99,12 @@ impl Error {
         matches!(self, Self::LimitExceeded { .. })
     }
 
+    /// Whether the transaction was given up because of its age.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
+    }
+
     /// The conflict behind this error, if one is.
     #[must_use]
     pub fn conflict(&self) -> Option<&Conflict> {
@@ -124,6 +139,9 @@ impl fmt::Display for Error {
                     f,
                     "row {position} to be loaded into table {table:?} is not above the row before it"
                 )
+            }
+            Self::TimedOut { age } => {
+                write!(f, "the transaction was given up after {age:?} and was rolled back")
             }
             Self::TableTypes { table, created_as, asked_for } => {
                 write!(f, "table {table:?} holds {created_as}, but was opened as {asked_for}")

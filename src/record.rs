@@ -54,6 +54,8 @@ pub enum Outcome<'a> {
     Aborted(&'a Conflict),
     /// A limit was exceeded; nothing is certified.
     Limited,
+    /// It had been given up because of its age; nothing is certified.
+    TimedOut,
 }
 
 /// One event in the life of a transaction.

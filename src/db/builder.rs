@@ -144,6 +144,31 @@ impl Builder {
         self
     }
 
+    /// How old a transaction that can hold others up may become before it is given up, as by
+    /// [`Database::doom_older_than`]. By default none is. Checked by other transactions when
+    /// they end and tidy up, so it may take a little longer, and where nothing happens
+    /// nothing is given up.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// use std::time::Duration;
+    /// let db = Database::builder().transaction_timeout(Duration::from_millis(1)).build();
+    /// let t: Table<u8, u64> = db.table("t")?;
+    /// let forgotten = db.begin_owned();
+    /// std::thread::sleep(Duration::from_millis(2));
+    /// for n in 0..10 {
+    ///     db.transact(|tx| Ok(tx.insert(&t, 1, n)))?;
+    /// }
+    /// assert!(forgotten.is_doomed());
+    /// db.collect();
+    /// assert_eq!(db.stats().retained_commits, 0);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.config.transaction_timeout = Some(timeout);
+        self
+    }
+
     /// How many values (removals included) one transaction may write, those that it rolls
     /// back to a savepoint included: they live until it ends. By default 2^24.
     /// Beyond it the transaction [is doomed](crate::Transaction::is_doomed): what it writes

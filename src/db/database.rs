@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bugs::Bugs;
 use crate::db::census::Census;
@@ -248,6 +249,40 @@ impl Database {
     /// ```
     pub fn collect(&self) {
         self.engine.collect_all();
+    }
+
+    /// Gives up the transactions that have been open for longer than that, leaked ones
+    /// included, and returns how many. From then on they no longer hold back safe snapshots
+    /// and the footprints of commits. Their reads go on, at the snapshot that they have, and
+    /// what they have seen stays alive; but they
+    /// [are doomed](crate::Transaction::is_doomed), and their end fails with
+    /// [`Error::TimedOut`].
+    ///
+    /// Not given up are those whose commit has begun already, and readers whose snapshot is
+    /// known to be safe, which hold back nothing but the versions that they can see. The
+    /// age of a run of [`read`](Self::read) counts from when somebody asked for it first,
+    /// be it this call or [`stats`](Self::stats). O(transactions ever open at a time).
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, char> = db.table("t")?;
+    /// use std::time::Duration;
+    /// let forgotten = db.begin();
+    /// forgotten.insert(&t, 1, 'a');
+    /// assert_eq!(db.doom_older_than(Duration::from_secs(60)), 0);
+    /// assert_eq!(db.doom_older_than(Duration::ZERO), 1);
+    /// assert!(forgotten.is_doomed());
+    /// assert_eq!(forgotten.get(&t, &1), Some(&'a'));
+    /// assert!(forgotten.commit().unwrap_err().is_timed_out());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    pub fn doom_older_than(&self, age: Duration) -> usize {
+        let doomed = self.engine.doom_older_than(age);
+        if doomed > 0 {
+            self.engine.tidy_now();
+        }
+        doomed
     }
 
     /// Every table, to be counted.

@@ -33,7 +33,8 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::RetriesExhausted`] after too many conflicts, [`Error::LimitExceeded`] if
-    /// the transaction is too large, or what the closure returned.
+    /// the transaction is too large, [`Error::TimedOut`] if it was given up because of its
+    /// age, or what the closure returned.
     ///
     /// # Panics
     /// If the closure does.
@@ -126,7 +127,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::RetriesExhausted`] after too many conflicts.
+    /// [`Error::RetriesExhausted`] after too many conflicts, [`Error::TimedOut`] if the
+    /// transaction was given up because of its age.
     ///
     /// # Panics
     /// If the closure does.

@@ -69,6 +69,10 @@ pub struct Stats {
     pub first_committer_aborts: u64,
     /// Aborts because a bound was exceeded, so that a cycle is only suspected.
     pub conservative_aborts: u64,
+    /// Transactions that were given up because of their age, those included that never end.
+    pub doomed: u64,
+    /// Transactions that ended with [`Error::TimedOut`](crate::Error::TimedOut).
+    pub timed_out_aborts: u64,
     /// Transactions that wrote more than [`max_own_values`](crate::Builder::max_own_values).
     pub own_values_aborts: u64,
     /// Transactions that observed more than [`max_footprint`](crate::Builder::max_footprint).
@@ -161,6 +165,8 @@ impl Database {
             cycle_aborts: totals.of(Count::Cycle),
             first_committer_aborts: totals.of(Count::FirstCommitter),
             conservative_aborts: totals.of(Count::Conservative),
+            doomed: engine.doomed(),
+            timed_out_aborts: totals.of(Count::TimedOut),
             own_values_aborts: totals.of(Count::OwnValues),
             footprint_aborts: totals.of(Count::Footprint),
             bytes_aborts: totals.of(Count::Bytes),

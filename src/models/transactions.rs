@@ -1,5 +1,7 @@
 //! Models of small whole transactions on a whole database.
 
+use std::time::Duration;
+
 use loom::thread;
 
 use super::explore;
@@ -96,6 +98,36 @@ fn a_writer_that_does_not_announce_its_danger_is_caught() {
 #[should_panic(expected = "no serial order")]
 fn a_reader_that_never_publishes_is_caught() {
     read_only_anomaly(Bugs::with(Bug::NeverPublish));
+}
+
+/// A transaction commits, but for its last read, while somebody gives up all who are old.
+fn commit_against_doom(bugs: Bugs) {
+    explore(move || {
+        let (db, t) = accounts(bugs, false);
+        let tx = db.begin_owned();
+        let seen = tx.get(&t, &'x').copied();
+        tx.insert(&t, 'y', 1);
+        let dooming = {
+            let db = db.clone();
+            thread::spawn(move || db.doom_older_than(Duration::ZERO))
+        };
+        let committed = tx.commit().is_ok();
+        let doomed = dooming.join().unwrap();
+        assert_eq!(seen, Some(0));
+        assert_ne!(committed, doomed == 1, "given up and committed, or neither");
+        assert_eq!(db.begin().get(&t, &'y'), Some(&i64::from(committed)));
+    });
+}
+
+#[test]
+fn a_transaction_commits_or_is_given_up() {
+    commit_against_doom(Bugs::NONE);
+}
+
+#[test]
+#[should_panic(expected = "given up and committed")]
+fn a_commit_that_does_not_ask_whether_it_was_given_up_is_caught() {
+    commit_against_doom(Bugs::with(Bug::CommitUnasked));
 }
 
 #[test]

@@ -47,7 +47,6 @@ const NOTHING: u64 = u64::MAX;
 
 /// The phases of a slot's transaction, in the low bits below its turn.
 const RUNNING: u64 = 0;
-#[allow(dead_code, reason = "dooming comes with the next change")]
 const COMMITTING: u64 = 1;
 const DOOMED: u64 = 2;
 
@@ -375,19 +374,23 @@ impl Registry {
         self.slot(ticket).mark.store(NOTHING, Ordering::Release);
     }
 
-    #[allow(dead_code, reason = "dooming comes with the next change")]
     /// A transaction starts to commit; false if it was doomed before. From now on it
     /// cannot be.
     pub(crate) fn start_commit(&self, ticket: &Ticket) -> bool {
         let (running, committing) = (ticket.turn << 2 | RUNNING, ticket.turn << 2 | COMMITTING);
-        let phase = &self.slot(ticket).phase;
-        phase.compare_exchange(running, committing, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.slot(ticket).swap_phase(running, committing) || self.bugs.has(Bug::CommitUnasked)
     }
 
-    #[allow(dead_code, reason = "dooming comes with the next change")]
     /// Whether somebody else has doomed the transaction.
     pub(crate) fn is_doomed(&self, ticket: &Ticket) -> bool {
         self.slot(ticket).phase.load(Ordering::Acquire) == ticket.turn << 2 | DOOMED
+    }
+
+    /// Dooms the transactions that hold something of others back, do not commit yet and
+    /// began at or before `before`; returns how many. `now` is by the same clock. From then
+    /// on they keep only the versions that they can see. O(slots).
+    pub(crate) fn doom_begun_before(&self, before: u64, now: u64) -> usize {
+        self.slots().filter(|slot| slot.doom_begun_before(before, now)).count()
     }
 
     /// Gives the slot back; the ticket is void from now on.
@@ -517,6 +520,19 @@ impl Slot {
             walking: AtomicU64::new(NOTHING),
             tally: CachePadded::new(Tally::new()),
         }
+    }
+
+    fn doom_begun_before(&self, before: u64, now: u64) -> bool {
+        // Acquire: what is read below is at least as new as the turn. If it is newer, the
+        // turn is over and the compare-and-swap fails.
+        let phase = self.phase.load(Ordering::Acquire);
+        let running = phase & 3 == RUNNING && self.mark.load(Ordering::Acquire) != NOTHING;
+        running && self.tally.begun(now) <= before && self.swap_phase(phase, phase | DOOMED)
+    }
+
+    /// Release: whoever sees the new phase knows what its writer did before.
+    fn swap_phase(&self, from: u64, to: u64) -> bool {
+        self.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// The transaction that holds the slot; none if it ends while we look.

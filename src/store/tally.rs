@@ -20,6 +20,7 @@ pub(crate) enum Count {
     Cycle,
     FirstCommitter,
     Conservative,
+    TimedOut,
     OwnValues,
     Footprint,
     Bytes,

@@ -71,6 +71,9 @@ impl Core<'_> {
                 return self.limited();
             }
         }
+        if !self.start_commit() {
+            return self.timed_out();
+        }
         let mut sealed = Sealed::new(self);
         let commit = match self.certify_and_append(&mut sealed.body) {
             Ok(commit) => commit,
@@ -93,11 +96,13 @@ impl Core<'_> {
         if self.is_over_limit() {
             return self.limited();
         }
-        let certified = if self.is_tracked() && self.tables.iter().any(|table| table.has_reads()) {
-            self.certify_reader()
-        } else {
-            Ok(())
-        };
+        let observed = self.is_tracked() && self.tables.iter().any(|table| table.has_reads());
+        // What is certified needs the log from its snapshot on.
+        let given_up = if observed { !self.start_commit() } else { self.was_given_up() };
+        if given_up {
+            return self.timed_out();
+        }
+        let certified = if observed { self.certify_reader() } else { Ok(()) };
         match certified {
             Ok(()) => {
                 self.end(&Ending::Certified);
@@ -146,6 +151,11 @@ impl Core<'_> {
         };
         let own: u64 = self.tables.iter().map(|table| table.own_bytes()).sum();
         own == 0 || usage.total().saturating_add(own) <= max
+    }
+
+    fn timed_out(&self) -> Result<Commit, Failure> {
+        self.end(&Ending::TimedOut);
+        Err(Failure::Final(Error::TimedOut { age: self.age() }))
     }
 
     /// Certifies and appends; certifies anew whenever the log has moved on in between.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ssi::TransactionId;
 use crate::ssi::footprint::Footprint;
@@ -317,6 +318,9 @@ impl<'db> Core<'db> {
 
     /// Whether the commit is certain to fail. O(own writes) until it is.
     pub(crate) fn is_doomed(&self) -> bool {
+        if !self.doomed.get() && self.was_given_up() {
+            self.doomed.set(true);
+        }
         if !self.doomed.get() {
             let _comparing = self.comparing();
             let certain = self.tracked.get()
@@ -423,6 +427,22 @@ impl<'db> Core<'db> {
             self.move_to(pin, fold);
         }
         true
+    }
+
+    /// Whether somebody has given it up because of its age.
+    pub(crate) fn was_given_up(&self) -> bool {
+        self.engine.registry.is_doomed(&self.ticket)
+    }
+
+    /// From now on nobody can give it up any more; false if somebody has.
+    pub(crate) fn start_commit(&self) -> bool {
+        self.engine.registry.start_commit(&self.ticket)
+    }
+
+    /// For how long it has been open.
+    pub(crate) fn age(&self) -> Duration {
+        let now = self.engine.now();
+        Duration::from_nanos(now.saturating_sub(self.tally().begun(now)))
     }
 
     /// Counts how it ended and tells the recorder, once.

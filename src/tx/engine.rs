@@ -52,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) max_danger_intervals: usize,
     pub(crate) age_after: u32,
     pub(crate) max_gate_time: Duration,
+    pub(crate) transaction_timeout: Option<Duration>,
     pub(crate) redact_keys: bool,
     pub(crate) on_conflict: Option<OnConflict>,
     #[cfg(feature = "testkit")]
@@ -73,6 +74,7 @@ impl Default for Config {
             max_danger_intervals: 1024,
             age_after: 8,
             max_gate_time: Duration::from_millis(100),
+            transaction_timeout: None,
             redact_keys: false,
             on_conflict: None,
             #[cfg(feature = "testkit")]
@@ -100,6 +102,8 @@ pub(crate) struct Engine {
     pub(crate) panicked_predicates: Arc<AtomicU64>,
     /// Conflict hooks that panicked.
     pub(crate) panicked_hooks: Arc<AtomicU64>,
+    /// Transactions that were given up because of their age.
+    doomed: AtomicU64,
 }
 
 /// Entries in the log, or records to collect, beyond which every ending transaction
@@ -134,6 +138,7 @@ impl Engine {
             usage,
             panicked_predicates: Arc::new(AtomicU64::new(0)),
             panicked_hooks: Arc::new(AtomicU64::new(0)),
+            doomed: AtomicU64::new(0),
         }
     }
 
@@ -157,6 +162,7 @@ impl Engine {
     /// As `tidy`, whoever's turn it is.
     pub(crate) fn tidy_now(&self) {
         let Some(collecting) = self.collector.try_begin() else { return };
+        self.keep_timeout();
         let horizon = self.horizon();
         collecting.destroy(|| drop(self.log.try_forget(horizon)));
         self.collect(&collecting, TIDY_RECORDS + self.collector.pending() / TIDY_SHARE);
@@ -166,6 +172,7 @@ impl Engine {
     /// that calls it while this thread collects changes nothing.
     pub(crate) fn collect_all(&self) {
         let Some(collecting) = self.collector.begin() else { return };
+        self.keep_timeout();
         let mut more = true;
         while more {
             let forgotten = self.log.forget(self.horizon());
@@ -223,9 +230,31 @@ impl Engine {
         !self.registry.writer_below(snapshot) && !self.log.in_danger(snapshot)
     }
 
-    /// Nanoseconds since the database was made.
+    /// Nanoseconds since the database was made; never 0.
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.clock.now().as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.clock.now()).max(1)
+    }
+
+    /// Gives up the transactions that are older than that and do not commit yet, but for
+    /// readers that are known to be safe: those hold nothing up. Returns how many. O(slots).
+    pub(crate) fn doom_older_than(&self, age: Duration) -> usize {
+        let now = self.now();
+        let Some(before) = now.checked_sub(nanos(age)) else { return 0 };
+        let doomed = self.registry.doom_begun_before(before, now);
+        // Relaxed: a counter.
+        self.doomed.fetch_add(doomed as u64, Ordering::Relaxed);
+        doomed
+    }
+
+    fn keep_timeout(&self) {
+        if let Some(timeout) = self.config.transaction_timeout {
+            self.doom_older_than(timeout);
+        }
+    }
+
+    /// Transactions that were given up because of their age.
+    pub(crate) fn doomed(&self) -> u64 {
+        self.doomed.load(Ordering::Relaxed)
     }
 
     /// Who wants to hear of conflicts.
@@ -243,4 +272,8 @@ impl Engine {
     pub(crate) fn panicked_predicates(&self) -> u64 {
         self.panicked_predicates.load(Ordering::Relaxed)
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -25,6 +25,7 @@ pub(crate) enum Ending<'a> {
     /// The conflict is there if somebody listens.
     Aborted(ConflictReason, Option<&'a Conflict>),
     Limited(Limit),
+    TimedOut,
 }
 
 impl Ending<'_> {
@@ -40,6 +41,7 @@ impl Ending<'_> {
             Self::Limited(Limit::OwnValues) => Count::OwnValues,
             Self::Limited(Limit::Footprint) => Count::Footprint,
             Self::Limited(Limit::Bytes) => Count::Bytes,
+            Self::TimedOut => Count::TimedOut,
         }
     }
 }
@@ -133,6 +135,7 @@ mod imp {
                 Ending::Aborted(_, Some(conflict)) => Outcome::Aborted(*conflict as &Conflict),
                 Ending::Aborted(_, None) => return,
                 Ending::Limited(_) => Outcome::Limited,
+                Ending::TimedOut => Outcome::TimedOut,
             };
             self.tell(|tx| Event::End { tx, outcome });
         }

@@ -359,10 +359,11 @@ impl<'db, M> Transaction<'db, M> {
     }
 
     /// Whether the commit is certain to fail: a key that this transaction has both read
-    /// and written was overwritten by another, or a limit was exceeded. A write that a
+    /// and written was overwritten by another, a limit was exceeded, or the transaction was
+    /// given up [because of its age](crate::Database::doom_older_than). A write that a
     /// rollback to an open savepoint could still undo dooms nobody. Reads go on to return
     /// what they returned. O(own writes x (log n + reads)) until it is true. Under
-    /// `Isolation::Snapshot` only the limit dooms.
+    /// `Isolation::Snapshot` a key dooms nobody.
     ///
     /// ```
     /// # use precedent::{Database, Table};
@@ -412,7 +413,8 @@ impl Transaction<'_, ReadOnly> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Conflict`] if no serial order contains what was observed.
+    /// [`Error::Conflict`] if no serial order contains what was observed,
+    /// [`Error::TimedOut`] if the transaction was given up because of its age.
     pub fn finish(self) -> Result<Commit, Error> {
         Ok(self.end(Core::finish)?)
     }

@@ -229,7 +229,8 @@ impl Transaction<'_, ReadWrite> {
     ///
     /// # Errors
     /// [`Error::Conflict`] if the commit would close a cycle, [`Error::LimitExceeded`] if
-    /// the transaction was too large. Either way it has been rolled back.
+    /// the transaction was too large, [`Error::TimedOut`] if it was given up because of its
+    /// age. In any case it has been rolled back.
     pub fn commit(self) -> Result<Commit, Error> {
         Ok(self.end(Core::commit)?)
     }
@@ -251,7 +252,8 @@ impl Transaction<'_, ReadWrite> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Conflict`] if no serial order contains what was observed.
+    /// [`Error::Conflict`] if no serial order contains what was observed;
+    /// [`Error::LimitExceeded`] and [`Error::TimedOut`] as for [`commit`](Self::commit).
     pub fn finish_without_writes(self) -> Result<Commit, Error> {
         Ok(self.end(Core::finish)?)
     }

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `closures` | do nested, joined, panicking and sleeping closures get through the gate? |
 //! | `turns` | who waits for whom, and how many attempts are enough? |
+//! | `doomed` | who is given up because of its age, and what comes of it? |
 //! | `contention` | how does it all come out on real threads that fight for the same keys? |
 
 mod closures;
 mod contention;
+mod doomed;
 mod turns;
 
 use std::time::Duration;

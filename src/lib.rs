@@ -14,6 +14,7 @@ mod ssi;
 mod store;
 mod sync;
 mod timestamp;
+mod trace;
 mod tx;
 
 #[cfg(not(precedent_loom))]

@@ -291,7 +291,10 @@ impl Builder {
     /// goes no further; it [is counted](crate::Stats::panicked_hooks).
     ///
     /// Without a hook a conflict within a retry loop is not even put into words; with one,
-    /// each costs a `Debug` of the keys in its cycle.
+    /// each costs a `Debug` of the keys in its cycle. Programs that use the crate `tracing`
+    /// can turn on the feature of that name instead: conflicts (without their keys), turns
+    /// at the gate, folds of the log and transactions that are given up are events of the
+    /// target `precedent` then.
     ///
     /// ```
     /// # use precedent::{Database, Table};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::db::database::Database;
 use crate::error::Error;
 use crate::sync;
+use crate::trace;
 use crate::tx::{
     Commit, Core, Engine, Failure, Origin, ReadTransaction, Refused, Shut, Transaction, this_thread,
 };
@@ -211,16 +212,17 @@ impl<'db> Attempts<'db> {
             let last = refused.into_conflict();
             return Err(Error::RetriesExhausted { attempts: self.number, last });
         }
+        let failed = self.number;
+        self.number += 1;
         self.failures = self.failures.saturating_add(1);
         if self.turn.as_ref().is_some_and(Shut::is_over) {
-            self.turn = None;
+            self.open();
             self.failures = 0;
         }
         if self.turn.is_none() {
-            back_off(self.number, &refused);
+            back_off(failed, &refused);
             self.age();
         }
-        self.number += 1;
         Ok(())
     }
 
@@ -237,6 +239,24 @@ impl<'db> Attempts<'db> {
         };
         if self.turn.is_some() {
             gate.count_aged();
+            trace::gate_closed(&self.engine.name, self.number);
+        }
+    }
+
+    /// Ends the turn at the gate, if this loop has one.
+    fn open(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            let timed_out = turn.is_over();
+            drop(turn);
+            trace::gate_opened(&self.engine.name, timed_out);
+        }
+    }
+}
+
+impl Drop for Attempts<'_> {
+    fn drop(&mut self) {
+        if !sync::model_failed() {
+            self.open();
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::store::publisher::Publisher;
 use crate::store::registry::{PINS, Registry};
 use crate::store::usage::Usage;
 use crate::sync::{AtomicU64, Clock, Ordering};
+use crate::trace;
 use crate::tx::gate::Gate;
 use crate::tx::refusal::{Ear, OnConflict};
 use crate::tx::safety::Safety;
@@ -164,7 +165,9 @@ impl Engine {
         let Some(collecting) = self.collector.try_begin() else { return };
         self.keep_timeout();
         let horizon = self.horizon();
+        let before = self.log.folded();
         collecting.destroy(|| drop(self.log.try_forget(horizon)));
+        self.tell_folds(before);
         self.collect(&collecting, TIDY_RECORDS + self.collector.pending() / TIDY_SHARE);
     }
 
@@ -173,12 +176,14 @@ impl Engine {
     pub(crate) fn collect_all(&self) {
         let Some(collecting) = self.collector.begin() else { return };
         self.keep_timeout();
+        let before = self.log.folded();
         let mut more = true;
         while more {
             let forgotten = self.log.forget(self.horizon());
             more = forgotten.is_full();
             collecting.destroy(|| drop(forgotten));
         }
+        self.tell_folds(before);
         self.collect(&collecting, usize::MAX);
     }
 
@@ -230,6 +235,14 @@ impl Engine {
         !self.registry.writer_below(snapshot) && !self.log.in_danger(snapshot)
     }
 
+    /// For whoever has the right to collect: nobody else folds meanwhile.
+    fn tell_folds(&self, before: u64) {
+        let folded = self.log.folded() - before;
+        if folded > 0 {
+            trace::folded(&self.name, folded);
+        }
+    }
+
     /// Nanoseconds since the database was made; never 0.
     pub(crate) fn now(&self) -> u64 {
         nanos(self.clock.now()).max(1)
@@ -243,6 +256,9 @@ impl Engine {
         let doomed = self.registry.doom_begun_before(before, now);
         // Relaxed: a counter.
         self.doomed.fetch_add(doomed as u64, Ordering::Relaxed);
+        if doomed > 0 {
+            trace::doomed(&self.name, doomed);
+        }
         doomed
     }
 

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::key_range::KeyRange;
 use crate::ssi::TransactionId;
 use crate::timestamp::Timestamp;
+use crate::trace;
 use crate::tx::commit::Commit;
 use crate::tx::core::{Core, EngineRef, Origin};
 use crate::tx::point_read::read;
@@ -70,16 +71,18 @@ impl<'db, M> Transaction<'db, M> {
         Self { core: Core::begin(engine, origin), mode: PhantomData }
     }
 
-    /// Ends the transaction. A conflict is told to the user's hook when it is gone.
+    /// Ends the transaction. When it is gone, a conflict is told to who wants to hear of it.
     pub(crate) fn end(
         self,
         how: impl FnOnce(&Core<'db>) -> Result<Commit, Failure>,
     ) -> Result<Commit, Failure> {
         let ended = how(&self.core);
-        if let Err(Failure::Refused(refused)) = &ended
-            && let (Some(conflict), Some(ear)) = (&refused.conflict, self.core.engine.ear())
-        {
-            drop(self);
+        let Err(Failure::Refused(refused)) = &ended else { return ended };
+        let (id, attempt, ear) = (self.id(), self.core.attempt, self.core.engine.ear());
+        let database = Arc::clone(&self.core.engine.name);
+        drop(self);
+        trace::aborted(&database, id, refused.reason, attempt);
+        if let (Some(conflict), Some(ear)) = (&refused.conflict, ear) {
             ear.tell(conflict);
         }
         ended

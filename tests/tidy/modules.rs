@@ -191,7 +191,7 @@ fn layer(module: &[String]) -> Option<u8> {
         ["tx", ..] => Some(2),
         ["ssi", "conflict", ..] => Some(0),
         ["store" | "ssi", ..] => Some(1),
-        ["timestamp" | "error" | "key_range" | "sync" | "record" | "bugs", ..] => Some(0),
+        ["timestamp" | "error" | "key_range" | "sync" | "record" | "bugs" | "trace", ..] => Some(0),
         _ => None,
     }
 }

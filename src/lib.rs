@@ -19,6 +19,8 @@ mod tx;
 
 #[cfg(not(precedent_loom))]
 pub use db::Background;
+#[cfg(feature = "testkit")]
+pub use db::GateTurn;
 pub use db::{Builder, Database, OldestTransaction, Stats, TableStats};
 pub use error::Error;
 /// Persistent maps and more: the crate `imbl`, which goes on with `im`. What

@@ -14,4 +14,6 @@ pub use background::Background;
 pub use builder::Builder;
 pub use census::TableStats;
 pub use database::Database;
+#[cfg(feature = "testkit")]
+pub use retry::GateTurn;
 pub use stats::{OldestTransaction, Stats};

@@ -261,6 +261,27 @@ impl Drop for Attempts<'_> {
     }
 }
 
+/// A turn at the gate, without a retry loop. With the feature `testkit`.
+#[cfg(feature = "testkit")]
+pub struct GateTurn<'db>(#[expect(dead_code, reason = "opens the gate when dropped")] Shut<'db>);
+
+#[cfg(feature = "testkit")]
+impl Database {
+    /// Shuts the gate for this thread, as an aged transaction does, until the turn is
+    /// dropped. None if it is shut already. With the feature `testkit`.
+    #[must_use]
+    pub fn shut_gate(&self) -> Option<GateTurn<'_>> {
+        self.engine.gate.try_close(this_thread()).map(GateTurn)
+    }
+}
+
+#[cfg(feature = "testkit")]
+impl std::fmt::Debug for GateTurn<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GateTurn").finish_non_exhaustive()
+    }
+}
+
 /// Attempts that only give up the time slice before the next one.
 const EAGER_ATTEMPTS: u32 = 4;
 /// The longest sleep between two attempts is 2^this microseconds.

@@ -107,11 +107,13 @@ pub enum Sighting {
     Folded,
     /// A transaction that undid some of its writes was certified.
     Undone,
+    /// A transaction that held the gate committed, and so had somebody beside it.
+    Aged,
 }
 
 impl Sighting {
     /// Every one of them, in the order of the summary.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::LongCycle,
         Self::PhantomCycle,
         Self::PredicateCycle,
@@ -122,6 +124,7 @@ impl Sighting {
         Self::ErrMember,
         Self::Folded,
         Self::Undone,
+        Self::Aged,
     ];
 
     /// Its name in the summary.
@@ -137,6 +140,7 @@ impl Sighting {
             Self::ErrMember => "cycle through an Err",
             Self::Folded => "folded member",
             Self::Undone => "undone, then certified",
+            Self::Aged => "aged member",
         }
     }
 }

@@ -10,7 +10,9 @@ use super::listener::{Ended, Fact, Listener, Told, UPPER_TABLE};
 use super::slot::{Handle, Slot};
 use super::step::{Act, Mode, Schedule, Span, Step};
 use super::translate::{cycle, oracle_key, table_key};
-use crate::oracle::{End, Fault, FaultKind, History, Key, Name, Op, Tx, Value, Verdict, judge};
+use crate::oracle::{
+    End, Fault, FaultKind, History, Key, Name, Op, Sighting, Tx, Value, Verdict, judge,
+};
 
 /// Everything about a run.
 pub struct Run {
@@ -18,6 +20,8 @@ pub struct Run {
     pub history: History,
     /// What was wrong already while it ran.
     pub faults: Vec<Fault>,
+    /// An aged transaction was certified though somebody committed beside it.
+    pub aged: bool,
 }
 
 impl Run {
@@ -54,6 +58,9 @@ pub fn run_and_judge(schedule: &Schedule, mode: Mode) -> Verdict {
         verdict.accuse(FaultKind::UnjustifiedAbort, story);
     }
     verdict.faults.extend(run.faults);
+    if run.aged {
+        verdict.sight(Sighting::Aged);
+    }
     verdict
 }
 
@@ -82,6 +89,7 @@ pub(super) struct Driver<'db> {
     slots: Vec<Slot<'db>>,
     pub(super) history: History,
     faults: Vec<Fault>,
+    aged: bool,
     /// For each value, by its number, the place of the transaction that wrote it.
     pub(super) writers: Vec<usize>,
     newest: u64,
@@ -101,6 +109,7 @@ impl<'db> Driver<'db> {
             slots: Vec::new(),
             history: History::default(),
             faults: Vec::new(),
+            aged: false,
             writers: Vec::new(),
             newest: 0,
             collected_through: 0,
@@ -226,6 +235,9 @@ impl<'db> Driver<'db> {
         if self.slots.iter().any(|slot| slot.number == number) {
             return;
         }
+        // All are of one thread, so that the others pass.
+        let ages = self.mode.aging && !read_only && number.is_multiple_of(3);
+        let turn = ages.then(|| self.db.shut_gate()).flatten();
         let handle = match (read_only, number % 2) {
             (true, _) => Handle::Read(Rc::new(self.db.begin_read())),
             (false, 0) => Handle::Write(Rc::new(self.db.begin())),
@@ -236,6 +248,7 @@ impl<'db> Driver<'db> {
         let (end, collected_through) = (End::RolledBack, 0);
         self.history.txs.push(Tx { name, id, began: s, ops: Vec::new(), end, collected_through });
         let mut slot = Slot::new(number, place, handle, id, s);
+        slot.turn = turn;
         if s != self.newest {
             let story = format!("began at @{s}, but @{} was the newest commit", self.newest);
             self.accuse(FaultKind::WrongTimestamp, &slot, story);
@@ -296,6 +309,17 @@ impl<'db> Driver<'db> {
         !both.is_empty() && later.flat_map(Tx::left).any(|(key, _)| both.contains(key))
     }
 
+    /// A commit passes the gate that a transaction of the same thread holds.
+    fn note_ages(&mut self, slot: &Slot<'_>) {
+        if self.history.txs[slot.place].c().is_none() {
+            return;
+        }
+        self.aged |= slot.turn.is_some() && slot.passed;
+        for holder in self.slots.iter_mut().filter(|other| other.turn.is_some()) {
+            holder.passed = true;
+        }
+    }
+
     /// Checks the timestamp that a commit was given.
     fn check_place(&mut self, slot: &Slot<'_>, at: u64, as_reader: bool) {
         let expected = if as_reader { slot.s } else { self.newest + 1 };
@@ -317,6 +341,7 @@ impl<'db> Driver<'db> {
             Ok(end) => self.history.txs[slot.place].end = end,
             Err(story) => self.accuse(FaultKind::Disagreement, &slot, story),
         }
+        self.note_ages(&slot);
         let tx = &mut self.history.txs[slot.place];
         tx.collected_through = self.collected_through;
         tx.ops = slot.ops;
@@ -392,7 +417,7 @@ impl<'db> Driver<'db> {
         });
         self.history.last_state = rows.expect("a reader that is alone is certified");
         self.check_leaks();
-        Run { history: self.history, faults: self.faults }
+        Run { history: self.history, faults: self.faults, aged: self.aged }
     }
 
     /// When nobody is active and all is collected, one version a key is left.

@@ -47,7 +47,13 @@ fn small_schedules(sliding: bool) -> Tally {
     for shape in Shape::all() {
         let first = seed() as usize % stride;
         all.add(run(shape.castings().saturating_sub(first).div_ceil(stride), |job, tally| {
-            let mode = Mode { sliding, collecting: job % 2 == 0, hurried: false, folding: false };
+            let mode = Mode {
+                sliding,
+                collecting: job % 2 == 0,
+                hurried: false,
+                folding: false,
+                aging: false,
+            };
             shape.schedules(first + job * stride, |schedule| {
                 check(shape.name, schedule, mode, tally);
             });
@@ -82,7 +88,7 @@ fn drawn_schedules(count: u64, hurried: bool, folding: bool) -> Tally {
         let (kind, generator) = rng.pick(&GENERATORS);
         let schedule = generator(&mut rng);
         let (sliding, collecting) = (rng.chance(60), folding || rng.chance(50));
-        let mode = Mode { sliding, collecting, hurried, folding };
+        let mode = Mode { sliding, collecting, hurried, folding, aging: rng.chance(20) };
         check(kind, &schedule, mode, tally);
     })
 }

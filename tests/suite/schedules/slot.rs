@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use precedent::record::Seen;
-use precedent::{Commit, Error, ReadTransaction, Savepoint, Transaction};
+use precedent::{Commit, Error, GateTurn, ReadTransaction, Savepoint, Transaction};
 
 use super::listener::{Fact, Told};
 use super::step::{Act, Span};
@@ -84,6 +84,10 @@ pub struct Slot<'db> {
     pub place: usize,
     /// The engine's handle.
     pub handle: Handle<'db>,
+    /// It holds the gate.
+    pub turn: Option<GateTurn<'db>>,
+    /// Somebody else committed while it did.
+    pub passed: bool,
     /// What the engine calls it.
     pub id: u64,
     /// The read timestamp that the recorder told last.
@@ -127,7 +131,22 @@ impl<'db> Slot<'db> {
         let (ops, scans) = (Vec::with_capacity(16), Vec::new());
         let (read, written) = (Keys::NONE, Keys::NONE);
         let (savepoints, taken) = (Vec::new(), 0);
-        Self { number, place, handle, id, s, ops, read, written, savepoints, taken, scans }
+        let (turn, passed) = (None, false);
+        Self {
+            number,
+            place,
+            handle,
+            turn,
+            passed,
+            id,
+            s,
+            ops,
+            read,
+            written,
+            savepoints,
+            taken,
+            scans,
+        }
     }
 
     /// Whether it has written anything and not undone it.

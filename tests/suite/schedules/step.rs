@@ -236,6 +236,8 @@ pub struct Mode {
     pub hurried: bool,
     /// The log keeps hardly any commit before it is folded.
     pub folding: bool,
+    /// Some transactions hold the gate while they run, as aged ones do.
+    pub aging: bool,
 }
 
 impl Schedule {

@@ -318,7 +318,8 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on = |on| if on { "on" } else { "off" };
         write!(f, "sliding {}, collecting {}", on(self.sliding), on(self.collecting))?;
-        let odd = [(self.hurried, ", hurried"), (self.folding, ", folding")];
+        let odd =
+            [(self.hurried, ", hurried"), (self.folding, ", folding"), (self.aging, ", aging")];
         odd.iter().filter(|(on, _)| *on).try_for_each(|(_, name)| f.write_str(name))
     }
 }

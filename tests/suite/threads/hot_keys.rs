@@ -66,6 +66,8 @@ fn is_right(title: &str, setup: Setup) -> Record {
     let started = Instant::now();
     let Run { record, stats } = run(setup);
     let verdict = judge_and_tell(title, setup, &record, started);
+    summary("  of them aged", &format!("  {:<24}{:>12}\n", "turns at the gate", stats.aged));
+    assert!(stats.aged > 0 || setup.transactions < 2_000, "nobody ran behind the gate");
     let stories: Vec<String> = verdict.faults.iter().take(5).map(ToString::to_string).collect();
     assert!(stories.is_empty(), "{} faults:\n{}", verdict.faults.len(), stories.join("\n\n"));
     assert_eq!(verdict.conservative, stats.conservative_aborts, "conservative aborts told");

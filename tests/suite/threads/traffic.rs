@@ -16,6 +16,9 @@ use crate::schedules::rng::Rng;
 /// How often the first thread collects, in transactions.
 const COLLECT_EVERY: usize = 500;
 
+/// After so many failures a transaction ages.
+const AGE_AFTER: u32 = 2;
+
 /// What a run is like.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
@@ -55,7 +58,8 @@ impl From<Error> for Refused {
 /// Runs it.
 pub fn run(setup: Setup) -> Run {
     let builder = Database::builder().sliding(setup.sliding).isolation(setup.isolation);
-    let db = builder.recorder(Arc::new(Ear)).build();
+    // So that many a closure runs behind the gate.
+    let db = builder.age_after(AGE_AFTER).recorder(Arc::new(Ear)).build();
     let tables = TABLES.map(|name| db.table(name).expect("a new table"));
     ear::take();
     let thread = |index| {

@@ -53,11 +53,12 @@ step cargo fmt --manifest-path fuzz/Cargo.toml -- --check
 step cargo clippy --workspace --all-targets -- -D warnings
 step cargo clippy --lib -- -D warnings
 step cargo clippy --lib --no-default-features -- -D warnings
+step cargo clippy --lib --features serde -- -D warnings
 step cargo clippy --lib --features testkit -- -D warnings
 step cargo clippy --lib --features tracing -- -D warnings
 export RUSTDOCFLAGS="-D warnings"
-step cargo doc --no-deps
-step cargo doc --no-deps --features testkit --document-private-items
+step cargo doc --no-deps --features serde
+step cargo doc --no-deps --features serde,testkit --document-private-items
 unset RUSTDOCFLAGS
 step cargo test
 step cargo test --features tracing --test tracing

@@ -22,6 +22,8 @@ pub use db::Background;
 #[cfg(feature = "testkit")]
 pub use db::GateTurn;
 pub use db::{Builder, Database, OldestTransaction, Stats, TableStats};
+#[cfg(feature = "serde")]
+pub use db::{Dump, DumpError, DumpSummary, Load, LoadSummary};
 pub use error::Error;
 /// Persistent maps and more: the crate `imbl`, which goes on with `im`. What
 /// [`Snapshot::to_map`] returns is an [`im::OrdMap`]. With the feature `im`, a default one.
@@ -59,6 +61,7 @@ mod book {
         certification: "docs/03-certification.md",
         sliding: "docs/04-sliding.md",
         differences: "docs/05-what-we-do-differently.md",
+        dump_format: "docs/dump-format.md",
         orderings: "docs/orderings.md",
         proof: "docs/proof.md",
     }

@@ -5,6 +5,8 @@ mod background;
 mod builder;
 mod census;
 mod database;
+#[cfg(feature = "serde")]
+mod dump;
 mod retry;
 mod snapshots;
 mod stats;
@@ -14,6 +16,8 @@ pub use background::Background;
 pub use builder::Builder;
 pub use census::TableStats;
 pub use database::Database;
+#[cfg(feature = "serde")]
+pub use dump::{Dump, DumpError, DumpSummary, Load, LoadSummary};
 #[cfg(feature = "testkit")]
 pub use retry::GateTurn;
 pub use stats::{OldestTransaction, Stats};

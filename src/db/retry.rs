@@ -147,7 +147,8 @@ impl Database {
         }
     }
 
-    fn retry<R, E: From<Error>>(
+    /// As `try_transact`, and returns the commit too.
+    pub(crate) fn retry<R, E: From<Error>>(
         &self,
         place: &'static Location<'static>,
         mut f: impl FnMut(&Transaction<'_>) -> Result<R, E>,

@@ -12,6 +12,7 @@
 //! | `threads_basic` | do the simplest promises hold on real threads? |
 //! | `threads` | is what real threads did on hot keys serial, say an indexed oracle and `adya`? |
 //! | `snapshots` | do detached snapshots show what they should, keep it, and hold nobody up? |
+//! | `dump` | does a dump come back whole, and is a damaged one refused whole? |
 //! | `lifetimes` | does what was handed out stay? |
 //! | `bulk` | does a bulk load do what a transaction of all its rows would, and no more? |
 //! | `savepoints` | does a rollback undo the writes since, and nothing else? |
@@ -23,6 +24,7 @@
 
 mod bulk;
 mod corpus;
+mod dump;
 mod errors;
 mod lifetimes;
 mod oracle;

@@ -61,6 +61,8 @@ mod book {
         certification: "docs/03-certification.md",
         sliding: "docs/04-sliding.md",
         differences: "docs/05-what-we-do-differently.md",
+        simpler: "docs/06-when-something-simpler-is-enough.md",
+        safe_snapshots: "docs/07-safe-snapshots.md",
         dump_format: "docs/dump-format.md",
         orderings: "docs/orderings.md",
         proof: "docs/proof.md",

@@ -113,11 +113,11 @@ fn a_timestamp_between_a_writer_and_whom_it_read_around_is_never_safe() {
     let late = db.begin();
     assert_eq!(late.get(&table, &1), Some(&1));
     let early = put(&db, &table, 1, 2);
-    let reader = db.begin_read(); // keeps that timestamp
+    let reader = db.begin_read();
     late.insert(&table, 2, 2);
     assert_eq!(db.safe_snapshot().timestamp(), before);
     let commit = late.commit().expect("no cycle").timestamp();
-    let between = db.snapshot_at(early).expect("the reader keeps it");
+    let between = db.snapshot_at(early).expect("nothing newer is safe yet");
     assert!(!between.is_safe());
     assert_eq!(between.get(&table, &1), Some(&2));
     assert_eq!(between.get(&table, &2), None);

@@ -127,14 +127,43 @@ fn keep(
     vanished: Option<u64>,
     held: &mut impl FnMut(u64),
 ) -> bool {
+    // A version waits for the oldest pin that holds it.
+    let waited = vanished.filter(|&gone| begin <= gone && gone < end && end <= horizon_before);
     if end > pins.horizon() {
+        // The horizon can go back, while somebody registers who was interrupted. Nobody
+        // else would ask again for what waited: it goes on waiting.
+        waited.into_iter().for_each(held);
         return true;
     }
     let Some(pin) = pins.first_within(begin, end) else { return false };
-    // A version waits for the oldest pin that holds it.
-    let orphaned = vanished.is_some_and(|gone| begin <= gone && gone < end && gone < pin);
+    let orphaned = waited.is_some_and(|gone| gone < pin);
     if end > horizon_before || orphaned {
         held(pin);
     }
     true
+}
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests {
+    use super::Record;
+    use crate::store::pins::Pins;
+    use crate::store::version::{Unlinked, Version};
+
+    #[test]
+    fn a_version_whose_pin_went_while_the_horizon_went_back_is_asked_for_again() {
+        let record = Record::leased('k');
+        for commit in 1..=3 {
+            assert!(commit == 1 || record.lease());
+            record.install(Version::allocate(Some(commit)), commit);
+        }
+        let collect = |pins: &[u64], horizon: u64, vanished: Option<u64>| {
+            let (mut unlinked, mut held) = (Unlinked::default(), Vec::new());
+            let pins = Pins::new(pins.to_vec(), horizon);
+            record.collect(&pins, vanished, &mut unlinked, |pin| held.push(pin));
+            (record.versions(), held)
+        };
+        assert_eq!(collect(&[2], 9, None), (2, vec![2]));
+        assert_eq!(collect(&[], 1, Some(2)), (2, vec![2]), "it still waits");
+        assert_eq!(collect(&[], 9, Some(2)), (1, vec![]));
+    }
 }

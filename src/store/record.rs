@@ -160,7 +160,7 @@ mod tests {
             let (mut unlinked, mut held) = (Unlinked::default(), Vec::new());
             let pins = Pins::new(pins.to_vec(), horizon);
             record.collect(&pins, vanished, &mut unlinked, |pin| held.push(pin));
-            (record.versions(), held)
+            (record.census().0, held)
         };
         assert_eq!(collect(&[2], 9, None), (2, vec![2]));
         assert_eq!(collect(&[], 1, Some(2)), (2, vec![2]), "it still waits");

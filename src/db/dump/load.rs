@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::fmt;
 use std::io::Read;
+use std::panic::Location;
 
 use serde::de::DeserializeOwned;
 
@@ -192,12 +193,13 @@ impl Load {
     ///
     /// # Panics
     /// If a table belongs to another database.
+    #[track_caller]
     pub fn commit_to(&self, db: &Database) -> Result<LoadSummary, DumpError> {
         let pairs = self.pairs()?;
         let load = |tx: &Transaction<'_>| {
             pairs.iter().try_for_each(|(target, section)| target.fill(tx, section))
         };
-        let ((), commit) = db.retry(load)?;
+        let ((), commit) = db.retry(Location::caller(), load)?;
         let rows = self.sections.iter().map(|section| section.rows).sum();
         Ok(LoadSummary { commit, tables: pairs.len() as u64, rows })
     }

@@ -255,7 +255,7 @@ impl Snapshot {
 
     /// Whether what it shows has a place in the serial order of the certified
     /// transactions, whatever commits from now on. Once true, always true. Under
-    /// [`Isolation::Snapshot`](crate::Isolation::Snapshot) never, since there is no such order.
+    /// [`Isolation::Snapshot`] never, since there is no such order.
     ///
     /// ```
     /// # use precedent::Database;

@@ -246,3 +246,20 @@ fn each_table_is_counted_by_itself() {
     assert_eq!((stats.tables[0].keys, stats.tables[0].tombstones), (99, 0));
     assert!(stats.tables[0].bytes < large_bytes);
 }
+
+#[test]
+fn each_limit_has_a_counter_of_its_own() {
+    let over = |builder: precedent::Builder| {
+        let db = builder.build();
+        let table: Table<u64, u64> = db.table("numbers").expect("a new table");
+        let tx = db.begin();
+        (0..1_000).for_each(|key| assert!(!tx.contains_key(&table, &key)));
+        (0..1_000).for_each(|key| tx.insert(&table, key, 0));
+        assert!(tx.commit().expect_err("too much").is_limit());
+        let stats = db.stats();
+        (stats.own_values_aborts, stats.footprint_aborts, stats.bytes_aborts)
+    };
+    assert_eq!(over(Database::builder().max_own_values(100)), (1, 0, 0));
+    assert_eq!(over(Database::builder().max_footprint(100)), (0, 1, 0));
+    assert_eq!(over(Database::builder().max_bytes(100)), (0, 0, 1));
+}

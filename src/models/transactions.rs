@@ -175,6 +175,27 @@ fn a_key_removed_collected_and_inserted_again_is_there() {
     });
 }
 
+/// Whichever is installed first: the older one may come to lie under the newer one.
+#[test]
+fn of_two_blind_inserts_of_a_new_key_only_the_newer_stays() {
+    explore(|| {
+        let (db, t) = accounts(Bugs::NONE, true);
+        let insert = |db: &Database, t: &Table<char, i64>, value| {
+            let tx = db.begin();
+            tx.insert(t, 'z', value);
+            tx.commit().unwrap();
+        };
+        let other = {
+            let (db, t) = (db.clone(), t.clone());
+            thread::spawn(move || insert(&db, &t, 1))
+        };
+        insert(&db, &t, 2);
+        other.join().unwrap();
+        db.collect();
+        assert_eq!((db.stats().keys, db.stats().versions), (3, 3));
+    });
+}
+
 /// The record that is looked at leaves the index meanwhile; its tombstone must stay.
 #[test]
 fn a_removed_key_can_be_looked_at_while_it_is_collected() {

@@ -68,7 +68,7 @@ pub(crate) struct Collector {
 
 struct Note {
     /// Of a note that is held, nothing.
-    commit: u64,
+    ended: u64,
     what: Box<dyn Overwritten>,
     done: usize,
 }
@@ -107,11 +107,12 @@ impl Collector {
         }
     }
 
-    /// Leaves a note of what a published commit overwrote.
-    pub(crate) fn note(&self, commit: u64, what: Box<dyn Overwritten>) {
+    /// Leaves a note of what a published commit overwrote, or put under a newer one;
+    /// `ended` is the commit at which all of it has ended.
+    pub(crate) fn note(&self, ended: u64, what: Box<dyn Overwritten>) {
         // Relaxed: a hint.
         self.pending.fetch_add(what.len(), Ordering::Relaxed);
-        self.notes.lock().push_back(Note { commit, what, done: 0 });
+        self.notes.lock().push_back(Note { ended, what, done: 0 });
     }
 
     /// How many records there are to look at.
@@ -177,7 +178,10 @@ impl Collecting<'_> {
                 && let Some(mut note) = self.take_orphan(pin)
             {
                 self.look(&mut note, pins, Some(pin), &mut budget, &mut harvest);
-                if note.done < note.what.len() {
+                let left = note.what.len() - note.done;
+                if left > 0 {
+                    // Relaxed: a hint. Whoever takes it up again counts it again.
+                    self.0.pending.fetch_sub(left, Ordering::Relaxed);
                     self.0.held.lock().entry(pin).or_default().push(note);
                 } else {
                     self.destroy(|| drop(note));
@@ -225,7 +229,7 @@ impl Collecting<'_> {
         if !harvest.held.is_empty() {
             let mut held = self.0.held.lock();
             for (pin, what) in harvest.held {
-                held.entry(pin).or_default().push(Note { commit: 0, what, done: 0 });
+                held.entry(pin).or_default().push(Note { ended: 0, what, done: 0 });
             }
         }
         if !harvest.unlinked.is_empty() {
@@ -277,7 +281,7 @@ impl Collecting<'_> {
 
     fn take(&self, horizon: u64) -> Option<Note> {
         let mut notes = self.0.notes.lock();
-        if notes.front()?.commit > horizon {
+        if notes.front()?.ended > horizon {
             return None;
         }
         let note = notes.pop_front();
@@ -286,5 +290,43 @@ impl Collecting<'_> {
             notes.shrink_to(keep);
         }
         note
+    }
+}
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests {
+    use super::{Collector, Harvest, Overwritten, Round};
+    use crate::bugs::Bugs;
+    use crate::store::pins::Pins;
+    use crate::store::registry::Registry;
+
+    /// Records that all wait for pin 3 while there is one.
+    struct Waiting(usize);
+
+    impl Overwritten for Waiting {
+        fn len(&self) -> usize {
+            self.0
+        }
+
+        fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
+            if round.pins.first_within(3, 4).is_some() {
+                harvest.held.push((3, Box::new(Self(round.to - round.from))));
+            }
+        }
+    }
+
+    #[test]
+    fn what_waited_for_a_pin_is_pending_only_while_it_is_looked_at() {
+        let (collector, registry) = (Collector::new(), Registry::new(Bugs::NONE));
+        collector.note(5, Box::new(Waiting(10)));
+        let Some(collecting) = collector.try_begin() else { panic!("nobody else is there") };
+        collecting.collect(&registry, &Pins::new(vec![3], 9), usize::MAX);
+        assert_eq!((collector.pending(), collector.holds_for(3)), (0, true));
+        // The pin is gone, and each collection may look at four.
+        for _ in 0..3 {
+            collecting.collect(&registry, &Pins::new(Vec::new(), 9), 4);
+            assert_eq!(collector.pending(), 0);
+        }
+        assert!(!collector.holds_for(3));
     }
 }

@@ -78,9 +78,9 @@ impl<K, V> Record<K, V> {
         state.sealed
     }
 
-    /// Ends a lease with a version; true if it leaves something to collect: an older
-    /// version, or its own tombstone.
-    pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) -> bool {
+    /// Ends a lease with a version. If that leaves something to collect, the commit with
+    /// which it all has ended; see [`Chain::install`].
+    pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) -> Option<u64> {
         let mut state = self.state.lock();
         assert!(!state.sealed, "I5: a commit installs into a record that left the index");
         state.leases -= 1;
@@ -106,7 +106,9 @@ impl<K, V> Record<K, V> {
             self.chain
                 .unlink(|begin, end| keep(pins, begin, end, before, vanished, &mut held), out);
         }
-        let dead = !state.sealed && state.leases == 0 && self.chain.is_dead(pins.horizon());
+        // By the newest horizon that was here: nobody else would ask again for a tombstone
+        // whose last older version has waited for a pin.
+        let dead = !state.sealed && state.leases == 0 && self.chain.is_dead(state.horizon);
         state.sealed |= dead;
         dead
     }
@@ -165,5 +167,31 @@ mod tests {
         assert_eq!(collect(&[2], 9, None), (2, vec![2]));
         assert_eq!(collect(&[], 1, Some(2)), (2, vec![2]), "it still waits");
         assert_eq!(collect(&[], 9, Some(2)), (1, vec![]));
+    }
+
+    #[test]
+    fn a_removed_key_whose_pin_went_while_the_horizon_went_back_leaves_the_index() {
+        let record = Record::leased('k');
+        for (commit, value) in [(1, Some(1)), (4, Some(4)), (6, None)] {
+            assert!(commit == 1 || record.lease());
+            record.install(Version::allocate(value), commit);
+        }
+        let collect = |pins: &[u64], horizon: u64, vanished: Option<u64>| {
+            let pins = Pins::new(pins.to_vec(), horizon);
+            record.collect(&pins, vanished, &mut Unlinked::default(), |_| {})
+        };
+        assert!(!collect(&[2], 9, None));
+        assert!(collect(&[], 5, Some(2)), "nobody would ask again");
+    }
+
+    #[test]
+    fn a_version_that_is_installed_under_a_newer_one_is_told_with_its_end() {
+        let record = Record::leased('k');
+        assert!(record.lease() && record.lease());
+        let told = [7, 5, 3].map(|at| record.install(Version::allocate(Some(at)), at));
+        assert_eq!(told, [None, Some(7), Some(5)]);
+        let mut unlinked = Unlinked::default();
+        record.collect(&Pins::new(Vec::new(), 7), None, &mut unlinked, |_| {});
+        assert_eq!((record.census().0, unlinked.len()), (1, 2));
     }
 }

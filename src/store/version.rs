@@ -157,9 +157,10 @@ impl<V> Chain<V> {
         Some(version)
     }
 
-    /// Links a version into its place; true if it leaves something to collect: an older
-    /// version, or itself, a tombstone. The caller holds the record's latch.
-    pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) -> bool {
+    /// Links a version into its place. If that leaves something to collect, an older
+    /// version, itself under a newer one, or a tombstone, the commit with which it all has
+    /// ended. The caller holds the record's latch.
+    pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) -> Option<u64> {
         // SAFETY: until it is linked below, only the caller knows the version.
         let linked = unsafe { version.as_ref() };
         linked.begin.store(commit, Ordering::Relaxed);
@@ -186,7 +187,10 @@ impl<V> Chain<V> {
             // Release: pairs with the Acquire load in `end`.
             older.end.store(commit, Ordering::Release);
         }
-        older.is_some() || linked.value.is_none()
+        // A newer commit that was installed first has seen nothing below itself to tell of.
+        let overwritten = newer_begin != NEVER;
+        let garbage = overwritten || older.is_some() || linked.value.is_none();
+        garbage.then_some(if overwritten { newer_begin } else { commit })
     }
 
     /// Unlinks every version that was overwritten and is not `kept`, asked with its begin

@@ -84,8 +84,8 @@ impl Core<'_> {
         let overwritten = sealed.install(commit);
         self.engine.publisher.installed(&self.engine.registry, commit);
         self.engine.publisher.wait_for(&self.engine.registry, commit);
-        for what in overwritten {
-            self.engine.collector.note(commit, what);
+        for (ended, what) in overwritten {
+            self.engine.collector.note(ended, what);
         }
         self.end(&Ending::Committed(commit));
         Ok(Commit { timestamp: Timestamp::from(commit) })
@@ -337,8 +337,9 @@ impl Sealed {
         Self { body: Arc::new(body), leases: Leases(parts) }
     }
 
-    /// Installs every write; returns what is to be collected some day.
-    fn install(mut self, commit: u64) -> Vec<Box<dyn Overwritten>> {
+    /// Installs every write; returns what is to be collected some day, with the commit at
+    /// which it has ended.
+    fn install(mut self, commit: u64) -> Vec<(u64, Box<dyn Overwritten>)> {
         let parts = std::mem::take(&mut self.leases.0);
         parts.into_iter().filter_map(|part| part.install(commit)).collect()
     }

@@ -61,9 +61,9 @@ impl<K: Key, V: Value> Write<K, V> {
 
 /// What the commit protocol does with a part, whatever its types.
 pub(crate) trait CommitPart: Footprinted {
-    /// Installs every write. No user code runs. Returns what is to be collected some day;
-    /// none if nothing.
-    fn install(self: Arc<Self>, commit: u64) -> Option<Box<dyn Overwritten>>;
+    /// Installs every write. No user code runs. Returns what is to be collected some day,
+    /// with the commit at which all of it has ended; none if nothing.
+    fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Box<dyn Overwritten>)>;
     /// Gives the leases up: there will be no commit.
     fn release(&self);
 }
@@ -162,10 +162,11 @@ impl<K: Key, V: Value> Part<K, V> {
 }
 
 impl<K: Key, V: Value> CommitPart for Part<K, V> {
-    fn install(self: Arc<Self>, commit: u64) -> Option<Box<dyn Overwritten>> {
-        let mut records = Vec::new();
+    fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Box<dyn Overwritten>)> {
+        let (mut ended, mut records) = (commit, Vec::new());
         for write in &self.writes {
-            if write.record.install(write.version, commit) {
+            if let Some(with) = write.record.install(write.version, commit) {
+                ended = ended.max(with);
                 records.push(Arc::clone(&write.record));
             }
         }
@@ -173,7 +174,7 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
         if records.is_empty() {
             return None;
         }
-        Some(Box::new(Garbage { table: Arc::clone(&self.table), records }))
+        Some((ended, Box::new(Garbage { table: Arc::clone(&self.table), records })))
     }
 
     fn release(&self) {

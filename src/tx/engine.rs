@@ -205,9 +205,7 @@ impl Engine {
     fn horizon(&self) -> Horizon {
         let published = self.registry.published();
         self.safety.note(self.safe_candidate());
-        let readers = self.registry.oldest_reader();
-        let (_, unsafe_pin) = self.safety.census();
-        let danger = self.safety.newest().min(readers).min(unsafe_pin.unwrap_or(published));
+        let danger = self.safety.settle_danger().min(self.registry.oldest_reader());
         Horizon { low_water: self.registry.low_water(), danger, published }
     }
 

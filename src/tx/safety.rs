@@ -36,6 +36,14 @@ struct Pinned {
     safe: bool,
 }
 
+impl State {
+    /// From now on nothing below `timestamp` can be pinned that is not pinned already.
+    fn settle(&mut self, timestamp: u64) -> u64 {
+        self.available_from = self.available_from.max(timestamp);
+        self.available_from
+    }
+}
+
 impl Safety {
     pub(crate) fn new() -> Self {
         let state = State { available_from: 0, pinned: BTreeMap::new() };
@@ -77,16 +85,18 @@ impl Safety {
         let newest = self.newest.load(Ordering::Relaxed);
         pins.push(newest);
         pins.extend(state.pinned.keys());
-        let available = newest.max(published.saturating_sub(max_lag));
-        state.available_from = state.available_from.max(available);
-        state.available_from
+        state.settle(newest.max(published.saturating_sub(max_lag)))
     }
 
-    /// Timestamps pinned by detached snapshots, and the oldest that is not known to be safe.
-    pub(crate) fn census(&self) -> (usize, Option<u64>) {
-        let state = self.state.lock();
+    /// The timestamp at or below which nobody can ask any more whether one is safe: it is
+    /// known to be, or cannot be pinned. In one step, since danger that ends there is
+    /// forgotten: whoever pins a timestamp afterwards pins a newer one, or one that is safe.
+    pub(crate) fn settle_danger(&self) -> u64 {
+        let mut state = self.state.lock();
+        let newest = self.newest.load(Ordering::Relaxed);
+        state.settle(newest);
         let unsafe_one = state.pinned.iter().find(|(_, pinned)| !pinned.safe);
-        (state.pinned.len(), unsafe_one.map(|(&timestamp, _)| timestamp))
+        unsafe_one.map_or(newest, |(&timestamp, _)| newest.min(timestamp))
     }
 
     /// Pins the newest safe timestamp.

@@ -1,5 +1,8 @@
 //! Which timestamps are safe, which can still be told, and which cannot.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -125,6 +128,42 @@ fn a_timestamp_between_a_writer_and_whom_it_read_around_is_never_safe() {
     assert_eq!((newest.timestamp(), newest.is_safe()), (commit, true));
     drop(reader);
     assert!(!between.is_safe());
+}
+
+/// Looks at a timestamp when it is dropped: whoever forgets a commit drops what its
+/// predicates hold.
+struct Witness {
+    db: Database,
+    at: Arc<AtomicU64>,
+    told: Sender<bool>,
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let at = Timestamp::from(self.at.load(Ordering::Relaxed));
+        let safe = self.db.snapshot_at(at).is_ok_and(|snapshot| snapshot.is_safe());
+        self.told.send(safe).expect("the test waits for it");
+    }
+}
+
+/// As above, but whoever asks does so while the danger is being forgotten.
+#[test]
+fn a_timestamp_in_danger_is_not_called_safe_while_its_danger_is_forgotten() {
+    let (db, table) = database();
+    put(&db, &table, 1, 1);
+    let (told, hear) = channel();
+    let witness = Witness { db: db.clone(), at: Arc::default(), told };
+    let at = Arc::clone(&witness.at);
+    let late = db.begin();
+    let nothing = move |_: &u64, value: &u64| *value > 9 && witness.at.load(Ordering::Relaxed) == 0;
+    assert_eq!(late.range_where(&table, .., nothing).count(), 0);
+    assert_eq!(late.get(&table, &1), Some(&1));
+    at.store(put(&db, &table, 1, 2).into(), Ordering::Relaxed);
+    late.insert(&table, 2, 2);
+    late.commit().expect("no cycle");
+    db.collect();
+    assert_eq!(hear.try_recv(), Ok(false), "a snapshot that sees early and not late");
+    assert_at_rest(&db, 2);
 }
 
 #[test]

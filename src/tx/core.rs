@@ -388,6 +388,9 @@ impl<'db> Core<'db> {
     }
 
     fn unchanged_at(&self, to: u64) -> bool {
+        // Before the view, which may hold what was folded meanwhile and drop it at the end:
+        // what somebody's `Drop` reads then must not be missed either.
+        let _comparing = self.comparing();
         // What the view names stays while we walk.
         let _walk = self.walker().walk();
         let mut view = View::new(self.snapshot());
@@ -396,7 +399,6 @@ impl<'db> Core<'db> {
             return false;
         }
         let known = view.entries.partition_point(|entry| entry.commit <= to);
-        let _comparing = self.comparing();
         self.tables.iter().all(|table| table.unchanged(&view.entries[..known], to))
     }
 

@@ -133,6 +133,11 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
             let _comparing = core.comparing();
             is_inverted(&bounds)
         };
+        // First of all: a key that goes with an old index may read in its `Drop`, and scans
+        // are noted in the order of their numbers.
+        if !inverted && !core.is_comparing() {
+            table.refresh();
+        }
         let mut range = Self {
             core,
             table,
@@ -158,9 +163,6 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
 
     /// Enters the scan in the read set; so far it has observed nothing.
     fn start(&mut self) {
-        if !self.core.is_comparing() {
-            self.table.refresh();
-        }
         if self.core.is_tracked() {
             self.table.reads.borrow_mut().observed.scans.push(Scan {
                 number: self.number,

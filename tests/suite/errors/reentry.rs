@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use precedent::{Database, Table, Transaction};
 
@@ -244,4 +245,99 @@ fn a_comparator_that_writes_the_same_transaction_panics_with_a_clear_message() {
     }
     fixture.assert_works(&[]);
     assert_at_rest(&fixture.db, 10 + 20);
+}
+
+thread_local! {
+    /// What the drop of a [`Restless`] key does, once.
+    static AT_DROP: Cell<Option<fn(&Transaction<'static>)>> = const { Cell::new(None) };
+    /// What it has read.
+    static SEEN: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
+/// A key that reads in the transaction within reach when it is dropped.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Restless(u64);
+
+impl Drop for Restless {
+    fn drop(&mut self) {
+        // A thread that ends drops keys too.
+        let hook = AT_DROP.try_with(Cell::take).ok().flatten();
+        if let (Some(hook), Some(tx)) = (hook, current()) {
+            hook(&tx);
+        }
+    }
+}
+
+/// While a slide is checked, the log is folded past the transaction, so that the check
+/// holds the last reference to a commit, and drops it.
+#[test]
+fn what_a_drop_reads_while_a_slide_is_checked_is_not_missed() {
+    let fixture = Fixture::of(Database::builder().max_retained_commits(4).build());
+    let (db, table) = (&fixture.db, &fixture.table);
+    let restless: Table<Restless, u8> = db.table("restless").expect("its own types");
+    TABLES.set(Some((table.clone(), nosy(db))));
+    let fold = {
+        let db = db.clone();
+        move || {
+            let other: Table<u8, u8> = db.table("other").expect("its own types");
+            for key in 0..10 {
+                db.transact(|tx| Ok(tx.insert(&other, key, 0))).expect("blind");
+            }
+            db.collect();
+            AT_DROP.set(Some(|tx| SEEN.set(tx.get(&tables().0, &7).copied())));
+        }
+    };
+    let folds = Mutex::new(None);
+    let folds = Arc::new(folds);
+    let armed = Arc::clone(&folds);
+    let predicate = move |_: &u64, _: &i64| {
+        let fold: Option<Box<dyn Fn() + Send>> = armed.lock().expect("not poisoned").take();
+        fold.into_iter().for_each(|fold| fold());
+        false
+    };
+    let (tx, ()) = within_reach(db.begin_owned(), |tx| {
+        assert_eq!(tx.range_where(table, .., predicate).count(), 0);
+        let absent = |tx: &Transaction<'_>| {
+            assert_eq!(tx.get(&restless, &Restless(1)), None);
+            tx.insert(table, 5, 50);
+            Ok(tx.insert(table, 7, 70))
+        };
+        db.transact(absent).expect("alone");
+        *folds.lock().expect("not poisoned") = Some(Box::new(fold));
+        tx.get(table, &5);
+        assert!(SEEN.get().is_some(), "the key was not dropped");
+        assert_eq!(tx.get(table, &7).copied(), SEEN.get(), "the same key, read twice");
+    });
+    drop(tx);
+    fixture.assert_works(&[(5, 50), (7, 70)]);
+}
+
+/// A range takes a newer index; with the old one goes a key.
+#[test]
+fn a_drop_may_drive_ranges_while_one_begins() {
+    let db = Database::new();
+    let restless: Table<Restless, u8> = db.table("restless").expect("its own types");
+    let tables: Tables = (db.table("numbers").expect("new"), db.table("nosy").expect("new"));
+    TABLES.set(Some(tables));
+    db.transact(|tx| Ok((0..4).for_each(|k| tx.insert(&restless, Restless(k), 0)))).expect("alone");
+    thread_local! {
+        static RESTLESS: RefCell<Option<Table<Restless, u8>>> = const { RefCell::new(None) };
+    }
+    RESTLESS.set(Some(restless.clone()));
+    let older = db.begin();
+    db.transact(|tx| Ok(tx.remove(&restless, &Restless(3)))).expect("blind");
+    let (tx, rows) = within_reach(db.begin_owned(), |tx| {
+        assert_eq!(tx.get(&restless, &Restless(0)), Some(&0));
+        drop(older);
+        db.collect();
+        AT_DROP.set(Some(|tx| {
+            let table = RESTLESS.with_borrow(Clone::clone).expect("set by the test");
+            (0..3).for_each(|_| assert_eq!(tx.count(&table, ..), 3));
+            SEEN.set(Some(3));
+        }));
+        tx.count(&restless, ..)
+    });
+    assert_eq!((rows, SEEN.take()), (3, Some(3)), "the key was not dropped");
+    tx.commit().expect("alone");
+    RESTLESS.take();
 }

@@ -75,7 +75,9 @@ impl Core<'_> {
             return self.timed_out();
         }
         let mut sealed = Sealed::new(self);
-        let commit = match self.certify_and_append(&mut sealed.body) {
+        // Dropped at the end: once it has c, what was folded meanwhile is only here.
+        let mut view = View::new(sealed.body.snapshot);
+        let commit = match self.certify_and_append(&mut sealed.body, &mut view) {
             Ok(commit) => commit,
             Err(refusal) => return self.aborted(&refusal),
         };
@@ -161,11 +163,11 @@ impl Core<'_> {
     /// Certifies and appends; certifies anew whenever the log has moved on in between.
     /// Each further round is another transaction's commit. After some of them others are
     /// kept out by the gate, if it can be had: then only those come who were past it.
-    fn certify_and_append(&self, body: &mut Arc<Body>) -> Result<u64, Refusal> {
+    /// The view is the caller's to drop, after the publication (I6).
+    fn certify_and_append(&self, body: &mut Arc<Body>, view: &mut View) -> Result<u64, Refusal> {
         let log = &self.engine.log;
         let snapshot_isolation = self.engine.config.isolation == Isolation::Snapshot;
         let blind = !body.footprint.observes && !snapshot_isolation;
-        let mut view = View::new(body.snapshot);
         // What the view names stays while we walk.
         let mut walk = None;
         let mut overwriter = None;
@@ -173,9 +175,9 @@ impl Core<'_> {
         loop {
             let stance = match overwriter.take() {
                 _ if blind => Stance::Blind,
-                _ if snapshot_isolation => Stance::Exactly(&view),
-                Some(overwriter) => Stance::Edged(&view, overwriter),
-                None => Stance::Clear(&view),
+                _ if snapshot_isolation => Stance::Exactly(view),
+                Some(overwriter) => Stance::Edged(view, overwriter),
+                None => Stance::Clear(view),
             };
             let moved = match log.append(body, stance) {
                 Ok(commit) => return Ok(commit),
@@ -184,7 +186,7 @@ impl Core<'_> {
             patience.moved();
             walk.get_or_insert_with(|| self.walker().walk());
             let caught_up = match moved {
-                Moved::On => log.catch_up(&mut view, false),
+                Moved::On => log.catch_up(view, false),
                 Moved::Folded => Err(moved),
             };
             overwriter = match caught_up {
@@ -192,10 +194,10 @@ impl Core<'_> {
                     Some(winner) => return Err(Refusal::LostRace(Arc::clone(body), winner)),
                     None => None,
                 },
-                Ok(()) => self.certify_writer(body, &mut view)?,
+                Ok(()) => self.certify_writer(body, view)?,
                 Err(_) => {
                     self.renew(body)?;
-                    view = View::new(body.snapshot);
+                    *view = View::new(body.snapshot);
                     None
                 }
             };

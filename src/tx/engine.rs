@@ -197,6 +197,12 @@ impl Engine {
         let published = self.registry.published();
         let available = self.safety.settle(published, max_lag, &mut pins);
         let unsettled = self.registry.pins(&mut pins);
+        // The newest safe timestamp may lie too far back to be offered by `note`. But nothing
+        // is missing where the oldest writer reads.
+        let oldest = self.registry.oldest_writer();
+        if self.safety.newest() < oldest.min(available) && !self.log.in_danger(oldest) {
+            self.safety.adopt(oldest, &pins);
+        }
         let horizon = available.min(base).min(unsettled).min(self.log.oldest_snapshot());
         collecting.collect(&self.registry, &Pins::new(pins, horizon), budget);
     }

@@ -78,6 +78,15 @@ impl Safety {
         safe
     }
 
+    /// Takes note of a safe timestamp at which a transaction reads. It stays pinned from now
+    /// on, if it is one of the `pins` that the collection at hand spares. O(pins).
+    pub(crate) fn adopt(&self, safe: u64, pins: &[u64]) {
+        let _state = self.state.lock();
+        if safe > self.newest.load(Ordering::Relaxed) && pins.contains(&safe) {
+            self.newest.store(safe, Ordering::Release);
+        }
+    }
+
     /// Before a collection: adds what snapshots pin to `pins` and returns the timestamp
     /// from which on every one can still be read. It lags by `max_lag` commits at most.
     pub(crate) fn settle(&self, published: u64, max_lag: u64, pins: &mut Vec<u64>) -> u64 {

@@ -130,6 +130,32 @@ fn a_timestamp_between_a_writer_and_whom_it_read_around_is_never_safe() {
     assert!(!between.is_safe());
 }
 
+/// One long writer after the other, each begun before the one before it ends, and each
+/// older than all that is kept for timestamps that nobody reads at.
+#[test]
+fn safe_snapshots_follow_writers_that_overlap_without_end() {
+    let db = Database::builder().max_retained_commits(4).build();
+    let table: Table<u64, u64> = db.table("numbers").expect("a new table");
+    let mut older = db.begin();
+    for round in 1..6 {
+        for key in 0..10 {
+            put(&db, &table, key, round);
+        }
+        let newer = db.begin();
+        for key in 0..10 {
+            put(&db, &table, key, 9);
+        }
+        drop(std::mem::replace(&mut older, newer));
+        db.collect();
+        let snapshot = db.safe_snapshot();
+        assert_eq!((snapshot.timestamp(), snapshot.is_safe()), (older.read_timestamp(), true));
+        db.collect();
+        assert!(snapshot.values(&table, ..).all(|value| *value == round));
+    }
+    drop(older);
+    assert_at_rest(&db, 10);
+}
+
 /// Looks at a timestamp when it is dropped: whoever forgets a commit drops what its
 /// predicates hold.
 struct Witness {

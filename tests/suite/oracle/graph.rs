@@ -156,10 +156,15 @@ pub struct Links {
 }
 
 impl Links {
-    /// The kinds of rw edge that leave the node, all together.
+    /// Whether any rw edge leaves the node.
     pub fn has_rw_out(&self) -> bool {
+        self.rw_out().next().is_some()
+    }
+
+    /// The nodes that changed something which this one observed.
+    pub fn rw_out(&self) -> impl Iterator<Item = usize> {
         let rw = Kinds::RW.and(Kinds::PHANTOM).and(Kinds::PREDICATE);
-        self.out.iter().any(|(_, kinds)| kinds.meets(rw))
+        self.out.iter().filter(move |(_, kinds)| kinds.meets(rw)).map(|(place, _)| *place)
     }
 }
 

@@ -143,6 +143,11 @@ impl Draft {
         self.ends(End::Certified { err: true })
     }
 
+    /// It is a detached snapshot, said to be safe or not.
+    pub fn detached(self, safe: bool) -> Self {
+        self.ends(End::Detached { safe })
+    }
+
     /// It is rolled back, or refused without a cycle.
     pub fn ends(mut self, end: End) -> Self {
         self.end = DraftEnd::Settled(end);
@@ -229,7 +234,7 @@ pub fn history(drafts: &[Draft]) -> History {
         }
     });
     let mut history =
-        History { txs: txs.collect(), ended: (0..drafts.len()).collect(), last_state: Vec::new() };
+        History { txs: txs.collect(), ended: (0..drafts.len()).collect(), ..History::default() };
     let versions = Versions::of(&history);
     let rows =
         versions.used().iter().filter_map(|key| Some((key, versions.visible(key, u64::MAX)?)));

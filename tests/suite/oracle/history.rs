@@ -16,6 +16,58 @@ pub struct History {
     pub ended: Vec<usize>,
     /// What the database held when all had ended.
     pub last_state: Vec<(Key, Value)>,
+    /// What was asked about detached snapshots, in order.
+    pub asked: Vec<Asked>,
+    /// What the database was built with.
+    pub limits: Limits,
+}
+
+/// Bounds that decide how far safe snapshots may lag.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// How many commits the database retains at least.
+    pub retained: Ts,
+    /// Danger intervals may be merged across the gaps between them.
+    pub blurred: bool,
+}
+
+/// A question about detached snapshots, and what was known when it was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The newest commit.
+    pub newest: Ts,
+    /// The read timestamps of the open transactions that can write.
+    pub writers: Vec<Ts>,
+    /// What it was.
+    pub question: Question,
+}
+
+/// A question about detached snapshots, with the engine's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Which is the newest safe timestamp?
+    Newest {
+        /// The one of the snapshot that was given.
+        answer: Ts,
+    },
+    /// Can this timestamp still be told?
+    At {
+        /// The timestamp.
+        asked: Ts,
+        /// Whether some handle keeps it.
+        kept: bool,
+        /// Whether a snapshot was given.
+        given: bool,
+    },
+    /// Is a snapshot at this timestamp safe?
+    Safe {
+        /// The timestamp.
+        at: Ts,
+        /// Whether it was said to be.
+        answer: bool,
+    },
+    /// None: everything that nobody needs was collected.
+    Collected,
 }
 
 /// One transaction, from begin to end.
@@ -45,6 +97,8 @@ pub enum Name {
     Unrelated,
     /// One of the numbered ones.
     Number(u8),
+    /// No transaction, but a detached snapshot.
+    Snapshot(u8),
 }
 
 impl fmt::Display for Name {
@@ -53,6 +107,7 @@ impl fmt::Display for Name {
             Self::Setup => write!(f, "the setup"),
             Self::Unrelated => write!(f, "an unrelated one"),
             Self::Number(number) => write!(f, "T{number}"),
+            Self::Snapshot(number) => write!(f, "snapshot {number}"),
         }
     }
 }
@@ -142,6 +197,11 @@ pub enum End {
     },
     /// It gave itself up; nothing is promised.
     RolledBack,
+    /// A detached snapshot, which nobody certifies.
+    Detached {
+        /// It was said to be safe, at whatever moment.
+        safe: bool,
+    },
 }
 
 /// The reason that a refusal gave.

@@ -1,10 +1,11 @@
 //! The judgement: were all commits right, and all refusals?
 
+use super::detached::Danger;
 use super::footprint::Footprint;
 use super::graph::{Graph, Kinds, Links, Node, Nodes};
 use super::history::{Cycle, End, History, Op, Ts, Versions};
 use super::verdict::{FaultKind, Sighting, Verdict};
-use super::{replay, reported, snapshot};
+use super::{detached, replay, reported, snapshot};
 
 /// Later than every commit: the place of a transaction that was refused, had it not been.
 pub const NOW: Ts = Ts::MAX;
@@ -24,9 +25,18 @@ pub fn judge(history: &History) -> Verdict {
             )
         })
         .collect();
-    let mut court = Court { history, footprints: &footprints, graph: Graph::default(), newest: 0 };
+    let mut court = Court {
+        history,
+        footprints: &footprints,
+        graph: Graph::default(),
+        newest: 0,
+        dangers: Vec::new(),
+    };
     let acyclic = history.ended.iter().all(|&tx| court.hear(tx, &mut verdict));
     if acyclic {
+        detached::check_answers(history, &court.dangers, &mut verdict);
+    }
+    if acyclic && court.hear_snapshots(&mut verdict) {
         replay::check(history, &court.graph, versions.used(), &mut verdict);
     }
     verdict
@@ -38,6 +48,7 @@ pub struct Court<'h> {
     footprints: &'h [Footprint],
     graph: Graph<'h>,
     newest: Ts,
+    dangers: Vec<Danger>,
 }
 
 impl<'h> Court<'h> {
@@ -74,8 +85,29 @@ impl<'h> Court<'h> {
                 self.review(tx, *as_reader, cycle, verdict);
                 true
             }
-            End::RolledBack => true,
+            End::RolledBack | End::Detached { .. } => true,
         }
+    }
+
+    /// Whatever committed before or after it, a snapshot that was said to be safe must have
+    /// its place in the order. False if the graph is not acyclic any more.
+    fn hear_snapshots(&mut self, verdict: &mut Verdict) -> bool {
+        let (mut safe, mut others) = (Vec::new(), Vec::new());
+        for (place, tx) in self.history.txs.iter().enumerate() {
+            match tx.end {
+                End::Detached { safe: true } => safe.push(place),
+                End::Detached { safe: false } => others.push(place),
+                _ => {}
+            }
+        }
+        let acyclic = safe.into_iter().all(|place| self.admit(place, None, verdict));
+        for place in others {
+            let links = self.graph.links(&self.node(place, None));
+            if self.graph.closes(&links, Kinds::ALL, 0).is_some() {
+                verdict.sight(Sighting::UnsafeCycle);
+            }
+        }
+        acyclic
     }
 
     fn node(&self, tx: usize, c: Option<Ts>) -> Node<'h> {
@@ -88,7 +120,15 @@ impl<'h> Court<'h> {
         let links = self.graph.links(&node);
         let cycle = self.graph.closes(&links, Kinds::ALL, 0);
         if let Some(cycle) = &cycle {
-            verdict.accuse(FaultKind::MissedCycle, self.tell(tx, cycle));
+            let kind = match self.history.txs[tx].end {
+                End::Detached { .. } => FaultKind::UnsafeSnapshot,
+                _ => FaultKind::MissedCycle,
+            };
+            verdict.accuse(kind, self.tell(tx, cycle));
+        }
+        let overwriters = links.rw_out().filter_map(|place| self.graph.nodes()[place].c);
+        if let (Some(low), Some(c)) = (overwriters.min(), c) {
+            self.dangers.push(Danger { low, c });
         }
         if links.has_rw_out() && matches!(self.history.txs[tx].end, End::Certified { err: true }) {
             verdict.sight(Sighting::CertifiedErr);

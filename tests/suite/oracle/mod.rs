@@ -9,14 +9,18 @@
 //! 2. [`judge`]: did every commit keep the graph acyclic, and would every transaction
 //!    that was refused have closed a cycle?
 //! 3. [`reported`]: is the cycle that a refusal named there, edge by edge?
-//! 4. [`replay`]: does running the certified transactions one after the other, in an
+//! 4. [`detached`]: are snapshots that were said to be safe part of no cycle, and as new as
+//!    the rules allow?
+//! 5. [`replay`]: does running the certified transactions one after the other, in an
 //!    order that the graph allows, give the same reads, rows and final state?
 //!
 //! Histories are small: at most [`graph::MOST_NODES`] certified transactions over at most
 //! 64 keys, so that sets of either are machine words.
 
+pub mod detached;
 pub mod footprint;
 pub mod graph;
+pub mod hand;
 pub mod history;
 pub mod judge;
 pub mod keys;
@@ -26,13 +30,16 @@ pub mod rerun;
 pub mod snapshot;
 pub mod verdict;
 
-mod hand;
 mod tests_accepted;
 mod tests_anomalies;
+mod tests_detached;
 mod tests_graph;
 mod tests_records;
 
-pub use history::{Cycle, CycleEdge, CycleEdgeKind, End, History, Member, Name, Op, Saw, Tx};
+pub use history::{
+    Asked, Cycle, CycleEdge, CycleEdgeKind, End, History, Limits, Member, Name, Op, Question, Saw,
+    Tx,
+};
 pub use judge::judge;
 pub use keys::{Classes, Key, Keys, Value};
 pub use verdict::{Fault, FaultKind, Sighting, Verdict};

@@ -76,6 +76,8 @@ pub enum FaultKind {
     WrongTimestamp,
     /// A transaction said to be doomed was committed.
     FalseDoom,
+    /// A snapshot that was said to be safe is part of a cycle, or could have become one.
+    UnsafeSnapshot,
     /// Something was kept that nobody can need.
     Leak,
     /// The engine panicked.
@@ -109,11 +111,19 @@ pub enum Sighting {
     Undone,
     /// A transaction that held the gate committed, and so had somebody beside it.
     Aged,
+    /// The newest safe snapshot was not the newest one.
+    SafeLag,
+    /// … because a danger interval was in the way, not only an open writer.
+    DangerLag,
+    /// A snapshot at a timestamp of the caller's choice was given.
+    SnapshotAt,
+    /// A snapshot that was never said to be safe would have closed a cycle.
+    UnsafeCycle,
 }
 
 impl Sighting {
     /// Every one of them, in the order of the summary.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::LongCycle,
         Self::PhantomCycle,
         Self::PredicateCycle,
@@ -125,6 +135,10 @@ impl Sighting {
         Self::Folded,
         Self::Undone,
         Self::Aged,
+        Self::SafeLag,
+        Self::DangerLag,
+        Self::SnapshotAt,
+        Self::UnsafeCycle,
     ];
 
     /// Its name in the summary.
@@ -141,6 +155,10 @@ impl Sighting {
             Self::Folded => "folded member",
             Self::Undone => "undone, then certified",
             Self::Aged => "aged member",
+            Self::SafeLag => "safe snapshot that lags",
+            Self::DangerLag => "… below a danger",
+            Self::SnapshotAt => "snapshot at a timestamp",
+            Self::UnsafeCycle => "unsafe one, in a cycle",
         }
     }
 }

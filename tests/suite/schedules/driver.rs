@@ -8,10 +8,12 @@ use precedent::{Database, Error, Range, Table};
 
 use super::listener::{Ended, Fact, Listener, Told, UPPER_TABLE};
 use super::slot::{Handle, Slot};
-use super::step::{Act, Mode, Schedule, Span, Step};
+use super::snaps::SnapSlot;
+use super::step::{Act, Mode, Schedule, Snap, Span, Step};
 use super::translate::{cycle, oracle_key, table_key};
 use crate::oracle::{
-    End, Fault, FaultKind, History, Key, Name, Op, Sighting, Tx, Value, Verdict, judge,
+    End, Fault, FaultKind, History, Key, Limits, Name, Op, Question, Sighting, Tx, Value, Verdict,
+    judge,
 };
 
 /// Everything about a run.
@@ -44,6 +46,12 @@ const HURRIED_STEPS: u64 = 3;
 /// The commits and readers that the log keeps in a folding run, before it is folded.
 const FOLDED_COMMITS: usize = 2;
 
+/// The commits that it keeps otherwise: the default of the builder.
+const RETAINED_COMMITS: usize = 65_536;
+
+/// The danger intervals that a blurred run keeps apart.
+const BLURRED_INTERVALS: usize = 1;
+
 /// Runs a schedule on a new database and judges it.
 pub fn run_and_judge(schedule: &Schedule, mode: Mode) -> Verdict {
     let run = catch_unwind(AssertUnwindSafe(|| run(schedule, mode)));
@@ -70,29 +78,34 @@ pub fn run(schedule: &Schedule, mode: Mode) -> Run {
     let builder = Database::builder().sliding(mode.sliding).recorder(Arc::clone(&listener) as _);
     let builder = if mode.hurried { builder.max_search_steps(HURRIED_STEPS) } else { builder };
     let builder = if mode.folding { builder.max_retained_commits(FOLDED_COMMITS) } else { builder };
+    let builder =
+        if mode.blurred { builder.max_danger_intervals(BLURRED_INTERVALS) } else { builder };
     let db = builder.build();
     let mut driver = Driver::new(&db, listener, mode);
     driver.set_up(&schedule.initial);
-    driver.walk(&schedule.steps, &mut 0, None);
+    driver.walk(&schedule.steps, &mut 0, None, None);
     driver.finish()
 }
 
 /// The scan that later steps drive.
-type OpenScan<'r> = (u8, usize, Range<'r, u8, u64>);
+pub(super) type OpenScan<'r> = (u8, usize, Range<'r, u8, u64>);
 
 /// A run on its way.
 pub(super) struct Driver<'db> {
-    db: &'db Database,
+    pub(super) db: &'db Database,
     pub(super) tables: [Table<u8, u64>; 2],
     listener: Arc<Listener>,
     pub(super) mode: Mode,
-    slots: Vec<Slot<'db>>,
+    pub(super) slots: Vec<Slot<'db>>,
+    pub(super) snaps: Vec<SnapSlot>,
+    /// The timestamps of the snapshots whose rows are held.
+    pub(super) held: Vec<u64>,
     pub(super) history: History,
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
     aged: bool,
     /// For each value, by its number, the place of the transaction that wrote it.
     pub(super) writers: Vec<usize>,
-    newest: u64,
+    pub(super) newest: u64,
     collected_through: u64,
     /// Events that were told and not looked at yet.
     pub(super) facts: Vec<Told>,
@@ -100,6 +113,8 @@ pub(super) struct Driver<'db> {
 
 impl<'db> Driver<'db> {
     fn new(db: &'db Database, listener: Arc<Listener>, mode: Mode) -> Self {
+        let retained = if mode.folding { FOLDED_COMMITS } else { RETAINED_COMMITS };
+        let limits = Limits { retained: retained as u64, blurred: mode.blurred };
         let table = |name| db.table(name).expect("the table is new, or has these types");
         Self {
             tables: [table("lower"), table(UPPER_TABLE)],
@@ -107,7 +122,9 @@ impl<'db> Driver<'db> {
             listener,
             mode,
             slots: Vec::new(),
-            history: History::default(),
+            snaps: Vec::new(),
+            held: Vec::new(),
+            history: History { limits, ..History::default() },
             faults: Vec::new(),
             aged: false,
             writers: Vec::new(),
@@ -129,9 +146,15 @@ impl<'db> Driver<'db> {
         self.end(0, Act::Commit);
     }
 
-    /// Runs the steps from `at` on, with an open scan until it is closed or its
-    /// transaction ends.
-    fn walk(&mut self, steps: &[Step], at: &mut usize, mut open: Option<OpenScan<'_>>) {
+    /// Runs the steps from `at` on: with an open scan until it is closed or its
+    /// transaction ends, with held rows of a snapshot until they are let go.
+    pub(super) fn walk(
+        &mut self,
+        steps: &[Step],
+        at: &mut usize,
+        mut open: Option<OpenScan<'_>>,
+        held: Option<u8>,
+    ) {
         while let Some(step) = steps.get(*at) {
             let holder = open.as_ref().map(|(number, ..)| *number);
             match *step {
@@ -157,6 +180,13 @@ impl<'db> Driver<'db> {
                 Step::Unrelated => self.unrelated(),
                 Step::Load(span) => self.load(span),
                 Step::Collect => self.collect(),
+                Step::Snap(number, Snap::LetGo) if held == Some(number) => return *at += 1,
+                Step::Snap(number, Snap::Hold(span)) if open.is_none() => {
+                    *at += 1;
+                    self.walk_holding(number, span, steps, at);
+                    continue;
+                }
+                Step::Snap(number, snap) => self.snap(number, snap),
             }
             *at += 1;
         }
@@ -171,12 +201,12 @@ impl<'db> Driver<'db> {
             Handle::Write(tx) => {
                 let range = super::acts::range(&tx, &table, span, accepts);
                 self.with_slot(number, |driver, slot| driver.opened(slot));
-                self.walk(steps, at, Some((number, scan, range)));
+                self.walk(steps, at, Some((number, scan, range)), None);
             }
             Handle::Read(tx) => {
                 let range = super::acts::range(&tx, &table, span, accepts);
                 self.with_slot(number, |driver, slot| driver.opened(slot));
-                self.walk(steps, at, Some((number, scan, range)));
+                self.walk(steps, at, Some((number, scan, range)), None);
             }
             Handle::Gone => {}
         }
@@ -398,6 +428,7 @@ impl<'db> Driver<'db> {
 
     fn collect(&mut self) {
         self.db.collect();
+        self.asked(Question::Collected);
         let mark = self.slots.iter().map(|slot| slot.s).min().unwrap_or(self.newest);
         self.collected_through = self.collected_through.max(mark);
     }
@@ -407,6 +438,7 @@ impl<'db> Driver<'db> {
         while let Some(slot) = self.slots.last() {
             self.end(slot.number, Act::Rollback);
         }
+        self.drop_snaps();
         let tables = self.tables.clone();
         let rows = self.db.read(|tx| {
             let half = |upper: bool| {
@@ -436,6 +468,10 @@ impl<'db> Driver<'db> {
         let left = (stats.active_transactions, stats.versions, stats.keys, stats.retained_commits);
         if left != (0, rows, rows, 0) || stats.retained_readers != 0 {
             let story = format!("{rows} rows are left, but {stats:?}");
+            self.faults.push(Fault { kind: FaultKind::Leak, story });
+        }
+        if (stats.danger_intervals, stats.safe_lag) != (0, 0) {
+            let story = format!("nobody is left, and yet something is not safe: {stats:?}");
             self.faults.push(Fault { kind: FaultKind::Leak, story });
         }
     }

@@ -8,7 +8,7 @@ use super::exhaustive::Shape;
 use super::rng::Rng;
 use super::step::{Mode, Schedule};
 use super::tally::{Tally, scaled};
-use super::{random, rings, stories};
+use super::{random, rings, sprinkle, stories};
 use crate::oracle::Sighting;
 
 /// How many random and directed schedules a full run judges.
@@ -19,6 +19,10 @@ const FOLDED: u64 = 1_000_000;
 const FOLDED_MEMBERS: u64 = 10_000;
 /// How many of these a full run judges with searches that may take hardly any step.
 const HURRIED: u64 = 100_000;
+/// How many of these a full run judges with danger intervals that are merged into one.
+const BLURRED: u64 = 200_000;
+/// Of a hundred schedules, so many have detached snapshots strewn in.
+const SPRINKLED: usize = 50;
 
 fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
@@ -47,13 +51,7 @@ fn small_schedules(sliding: bool) -> Tally {
     for shape in Shape::all() {
         let first = seed() as usize % stride;
         all.add(run(shape.castings().saturating_sub(first).div_ceil(stride), |job, tally| {
-            let mode = Mode {
-                sliding,
-                collecting: job % 2 == 0,
-                hurried: false,
-                folding: false,
-                aging: false,
-            };
+            let mode = Mode::roomy(sliding, job % 2 == 0);
             shape.schedules(first + job * stride, |schedule| {
                 check(shape.name, schedule, mode, tally);
             });
@@ -72,8 +70,9 @@ fn every_small_schedule_commits_what_it_can_when_snapshots_stay() {
     conclude("every small schedule, snapshots stay", &small_schedules(false), "");
 }
 
-/// Runs so many schedules that are drawn at random or directed at cycles.
-fn drawn_schedules(count: u64, hurried: bool, folding: bool) -> Tally {
+/// Runs so many schedules that are drawn at random or directed at cycles, in a mode with
+/// these bounds.
+fn drawn_schedules(count: u64, bounds: Mode) -> Tally {
     type Generator = fn(&mut Rng) -> Schedule;
     const GENERATORS: [(&str, Generator); 6] = [
         ("random", random::schedule),
@@ -86,16 +85,19 @@ fn drawn_schedules(count: u64, hurried: bool, folding: bool) -> Tally {
     run(scaled(count, percent()) as usize, |job, tally| {
         let mut rng = Rng::stream(seed(), job as u64);
         let (kind, generator) = rng.pick(&GENERATORS);
-        let schedule = generator(&mut rng);
-        let (sliding, collecting) = (rng.chance(60), folding || rng.chance(50));
-        let mode = Mode { sliding, collecting, hurried, folding, aging: rng.chance(20) };
+        let mut schedule = generator(&mut rng);
+        let (sliding, collecting) = (rng.chance(60), bounds.collecting || rng.chance(50));
+        let mode = Mode { sliding, collecting, aging: rng.chance(20), ..bounds };
+        if rng.chance(SPRINKLED) {
+            sprinkle::sprinkle(&mut rng, &mut schedule);
+        }
         check(kind, &schedule, mode, tally);
     })
 }
 
 #[test]
 fn random_and_directed_schedules_commit_what_they_can_and_nothing_more() {
-    let tally = drawn_schedules(RANDOM_AND_DIRECTED, false, false);
+    let tally = drawn_schedules(RANDOM_AND_DIRECTED, Mode::roomy(true, false));
     conclude("random and directed schedules", &tally, &tally.floors(percent()));
     let missed = tally.missed_floors(percent());
     assert!(missed.is_empty(), "too little was seen:\n{}", missed.join("\n"));
@@ -103,7 +105,8 @@ fn random_and_directed_schedules_commit_what_they_can_and_nothing_more() {
 
 #[test]
 fn a_bound_on_the_search_costs_commits_and_nothing_else() {
-    let tally = drawn_schedules(HURRIED, true, false);
+    let bounds = Mode { hurried: true, ..Mode::roomy(true, false) };
+    let tally = drawn_schedules(HURRIED, bounds);
     conclude("random and directed schedules, searches cut short", &tally, "");
     let floor = scaled(HURRIED / 100, percent());
     assert!(tally.conservative >= floor, "too few searches were cut short: {}", tally.conservative);
@@ -111,11 +114,23 @@ fn a_bound_on_the_search_costs_commits_and_nothing_else() {
 
 #[test]
 fn a_bound_on_the_log_costs_commits_of_those_who_are_older_than_the_fold() {
-    let tally = drawn_schedules(FOLDED, false, true);
+    let bounds = Mode { folding: true, ..Mode::roomy(true, true) };
+    let tally = drawn_schedules(FOLDED, bounds);
     let folded = tally.sighted(Sighting::Folded);
     let title = format!("random and directed schedules, {folded} folded members");
     conclude(&title, &tally, "");
     let floor = scaled(FOLDED_MEMBERS, percent());
     assert!(folded >= floor, "too few folded members: {folded}, at least {floor} wanted");
     assert!(tally.conservative >= floor, "too few had to fail: {}", tally.conservative);
+}
+
+#[test]
+fn a_bound_on_danger_intervals_lets_safe_snapshots_lag_and_costs_nothing_else() {
+    let bounds = Mode { blurred: true, ..Mode::roomy(true, false) };
+    let tally = drawn_schedules(BLURRED, bounds);
+    let lagging = tally.sighted(Sighting::DangerLag);
+    let title = format!("random and directed schedules, {lagging} safe snapshots below a danger");
+    conclude(&title, &tally, "");
+    let floor = scaled(BLURRED / 1000, percent());
+    assert!(lagging >= floor, "too few lag: {lagging}, at least {floor} wanted");
 }

@@ -8,19 +8,21 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`step`], [`text`] | schedules, and how they are written |
-//! | [`driver`], [`acts`], [`slot`], [`listener`], [`translate`] | running one |
+//! | [`driver`], [`acts`], [`snaps`], [`slot`], [`listener`], [`translate`] | running one |
 //! | [`exhaustive`] | every schedule of a small shape |
 //! | [`random`], [`rings`], [`stories`] | schedules drawn at random, directed at cycles |
+//! | [`sprinkle`] | detached snapshots, strewn into all of these |
 //! | [`shrink`] | the smallest schedule that still fails |
 //! | [`campaign`], [`tally`] | running millions, counters and their floors |
 //! | [`full`] | the tests that do so; sized by `PRECEDENT_SIZE`, seeded by `PRECEDENT_SEED` |
-//! | [`scripts`], [`traps`] | scripts with their expected outcomes |
+//! | [`scripts`], [`traps`], [`lags`] | scripts with their expected outcomes |
 
 mod acts;
 mod campaign;
 mod driver;
 mod exhaustive;
 mod full;
+mod lags;
 mod listener;
 mod random;
 mod rings;
@@ -28,6 +30,8 @@ pub mod rng;
 mod scripts;
 mod shrink;
 mod slot;
+mod snaps;
+mod sprinkle;
 mod step;
 mod stories;
 mod tally;

@@ -179,6 +179,42 @@ pub const SCRIPTS: &[Story] = &[
         "{x y} b1 b2 r1[x] s1 w1[x] w2[x] c2 back1 w1[z] c1",
         &[],
     ),
+    story("a writer that lags", "{a} b1 r1[a] b2 w2[a] c2 safe0 vr0[a]", &[]),
+    story("a reader holds nothing up", "{a} b1ro r1[a] b2 w2[a] c2 safe0 vr0[..] c1", &[]),
+    // T1 read around T2: who sees T2 and not T1 sees what no order has.
+    story(
+        "a danger below a writer",
+        "{a} b1 r1[a] b2 w2[a] c2 b3 w1[b] c1 gc safe0 vr0[..] pin1 vr1[a] c3 safe2 vr2[..]",
+        &[],
+    ),
+    story(
+        "a danger that leads to a danger",
+        "{a c} b1 r1[a] b2 r2[c] b3 w3[a] c3 w1[c] c1 b4 w2[d] c2 safe0 vr0[..] c4",
+        &[],
+    ),
+    story(
+        "a gap between two dangers",
+        "{a b} b1 r1[a] b2 w2[a] c2 b6 w1[x] c1 b3 r3[b] b4 w4[b] c4 b5 w3[y] c3 c6 safe0 vr0[..]",
+        &[],
+    ),
+    story(
+        "in the middle of a danger",
+        "{a} b1 r1[a] b2 w2[a] c2 at0[-0] w1[b] c1 vsafe0 vr0[a..c] gc vsafe0",
+        &[],
+    ),
+    story("a pin keeps what it sees", "{a} pin0 b1 w1[a] c1 gc u gc vr0[a] at1[=0] vr1[a]", &[]),
+    story(
+        "two handles of one timestamp",
+        "{a} safe0 safe1 vclone1 vhold1[a..c] b1 w1[a] d1[b] c1 vdrop0 gc vr1[a] vdrop1 gc vdrop1 \
+         gc vlet1",
+        &[],
+    ),
+    // The newest safe timestamp lies below the snapshots of all who are open.
+    story(
+        "what is safe outlives the fold",
+        "{a} gc b1 r1[a] b2 w2[a] c2 b3 w1[b] c1 u u u u gc u gc safe0 vr0[..] c3",
+        &[],
+    ),
     story(
         "a scan that slides on its way",
         "{a d} b0 o0[a..f] p0> b1 w1[c] c1 p0> p0> p0> z0 w0[d] c0",

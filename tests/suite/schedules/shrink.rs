@@ -1,7 +1,7 @@
 //! Makes a failing schedule small.
 
 use super::driver::run_and_judge;
-use super::step::{Act, Mode, Pulls, Schedule, Step};
+use super::step::{Act, Mode, Moment, Pulls, Schedule, Snap, Step};
 use crate::oracle::FaultKind;
 
 /// The most schedules that are tried on the way.
@@ -40,6 +40,10 @@ fn candidates(schedule: &Schedule) -> impl Iterator<Item = Schedule> + '_ {
         .numbers()
         .into_iter()
         .map(|number| keep(schedule, |_, step| !matches!(step, Step::Tx(tx, _) if *tx == number)));
+    let without_snapshot = schedule
+        .snapshots()
+        .into_iter()
+        .map(|number| keep(schedule, |_, step| !matches!(step, Step::Snap(n, _) if *n == number)));
     let halves = [4, 2].into_iter().flat_map(move |parts| {
         let size = schedule.steps.len() / parts;
         let starts = if size > 1 { parts } else { 0 };
@@ -58,7 +62,12 @@ fn candidates(schedule: &Schedule) -> impl Iterator<Item = Schedule> + '_ {
             simpler
         })
     });
-    without_tx.chain(halves).chain(without_step).chain(without_row).chain(simpler)
+    without_tx
+        .chain(without_snapshot)
+        .chain(halves)
+        .chain(without_step)
+        .chain(without_row)
+        .chain(simpler)
 }
 
 fn keep(schedule: &Schedule, wanted: impl Fn(usize, &Step) -> bool) -> Schedule {
@@ -69,8 +78,31 @@ fn keep(schedule: &Schedule, wanted: impl Fn(usize, &Step) -> bool) -> Schedule 
 /// The step in a plainer form, if it has one. Each form is plainer than the one before, so
 /// that this ends.
 fn simpler(step: Step) -> Vec<Step> {
-    let Step::Tx(tx, act) = step else { return Vec::new() };
-    let acts = match act {
+    match step {
+        Step::Tx(tx, act) => simpler_acts(act).into_iter().map(|act| Step::Tx(tx, act)).collect(),
+        Step::Snap(number, snap) => {
+            simpler_snaps(snap).into_iter().map(|snap| Step::Snap(number, snap)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn simpler_snaps(snap: Snap) -> Vec<Snap> {
+    match snap {
+        Snap::Look(act) => {
+            let looks = simpler_acts(act).into_iter().filter(|act| act.is_look());
+            looks.map(Snap::Look).collect()
+        }
+        Snap::Pin => vec![Snap::Safe],
+        Snap::At(Moment::Ago(ago)) if ago > 0 => vec![Snap::At(Moment::Ago(ago - 1))],
+        Snap::At(Moment::Of(_)) => vec![Snap::At(Moment::Ago(1)), Snap::At(Moment::Ago(0))],
+        Snap::At(Moment::Ahead(ahead)) if ahead > 1 => vec![Snap::At(Moment::Ahead(1))],
+        _ => Vec::new(),
+    }
+}
+
+fn simpler_acts(act: Act) -> Vec<Act> {
+    match act {
         Act::Scan { span, accepts: Some(_), pulls } => {
             vec![Act::Scan { span, accepts: None, pulls }]
         }
@@ -98,8 +130,7 @@ fn simpler(step: Step) -> Vec<Step> {
         Act::Err => vec![Act::Commit],
         Act::Begin { read_only: true } => vec![Act::Begin { read_only: false }],
         _ => Vec::new(),
-    };
-    acts.into_iter().map(|act| Step::Tx(tx, act)).collect()
+    }
 }
 
 #[test]

@@ -24,6 +24,44 @@ pub enum Step {
     Load(Span),
     /// The database collects what nobody needs.
     Collect,
+    /// Something happens to a detached snapshot.
+    Snap(u8, Snap),
+}
+
+/// What can happen to a detached snapshot in one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Snap {
+    /// `safe_snapshot`.
+    Safe,
+    /// `pin`; looks go through `Pin::snapshot`.
+    Pin,
+    /// `snapshot_at`.
+    At(Moment),
+    /// A look: one of the acts that are one.
+    Look(Act),
+    /// `is_safe`.
+    IsSafe,
+    /// `clone`, of the newest handle.
+    Clone,
+    /// The oldest handle is dropped.
+    Drop,
+    /// Rows are lent and held …
+    Hold(Span),
+    /// … until here. In between, other steps are taken.
+    LetGo,
+}
+
+/// A timestamp as a schedule names it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Moment {
+    /// The newest commit, or so many before it.
+    Ago(u8),
+    /// So many after the newest commit.
+    Ahead(u8),
+    /// Before the first commit.
+    Zero,
+    /// That of another snapshot, still open or not.
+    Of(u8),
 }
 
 /// What a transaction can do in one step.
@@ -105,6 +143,16 @@ impl Act {
     /// Whether the transaction is gone afterwards.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Commit | Self::Err | Self::Rollback)
+    }
+
+    /// Whether a detached snapshot can do it, too.
+    pub fn is_look(self) -> bool {
+        use Act::{Count, First, Get, Has, IsEmpty, Last, Scan};
+        match self {
+            Get(_) | Has(_) | First | Last | Count(_) | IsEmpty(_) => true,
+            Scan { accepts, .. } => accepts.is_none(),
+            _ => false,
+        }
     }
 
     /// Whether only a transaction that can write can do it.
@@ -238,6 +286,16 @@ pub struct Mode {
     pub folding: bool,
     /// Some transactions hold the gate while they run, as aged ones do.
     pub aging: bool,
+    /// Danger intervals are merged into one.
+    pub blurred: bool,
+}
+
+impl Mode {
+    /// Without any bound that could be exceeded.
+    pub fn roomy(sliding: bool, collecting: bool) -> Self {
+        let (hurried, folding, aging, blurred) = (false, false, false, false);
+        Self { sliding, collecting, hurried, folding, aging, blurred }
+    }
 }
 
 impl Schedule {
@@ -249,6 +307,19 @@ impl Schedule {
                 && !numbers.contains(tx)
             {
                 numbers.push(*tx);
+            }
+        }
+        numbers
+    }
+
+    /// The numbers of its detached snapshots, in the order of their first steps.
+    pub fn snapshots(&self) -> Vec<u8> {
+        let mut numbers = Vec::new();
+        for step in &self.steps {
+            if let Step::Snap(snap, _) = step
+                && !numbers.contains(snap)
+            {
+                numbers.push(*snap);
             }
         }
         numbers

@@ -34,6 +34,7 @@ pub fn schedule(rng: &mut Rng) -> Schedule {
 /// Mixes a second script in, as transactions of its own over the same keys.
 fn graft(rng: &mut Rng, schedule: &mut Schedule, other: &Schedule) {
     let shift = schedule.numbers().into_iter().max().map_or(0, |highest| highest + 1);
+    let snap_shift = schedule.snapshots().into_iter().max().map_or(0, |highest| highest + 1);
     let mut rest = schedule.steps.drain(..).collect::<Vec<_>>().into_iter().peekable();
     let mut grafted = other.steps.iter().peekable();
     while rest.peek().is_some() || grafted.peek().is_some() {
@@ -42,6 +43,7 @@ fn graft(rng: &mut Rng, schedule: &mut Schedule, other: &Schedule) {
         } else {
             schedule.steps.extend(grafted.next().map(|step| match *step {
                 Step::Tx(tx, act) => Step::Tx(tx + shift, act),
+                Step::Snap(number, snap) => Step::Snap(number + snap_shift, snap),
                 other => other,
             }));
         }

@@ -7,7 +7,7 @@ use super::step::{Mode, Schedule};
 use crate::oracle::{Fault, FaultKind, Sighting, Verdict};
 
 /// What a full run of a million random and directed schedules must at least have seen.
-pub const FLOORS: [(Sighting, u64); 10] = [
+pub const FLOORS: [(Sighting, u64); 14] = [
     (Sighting::LongCycle, 10_000),
     (Sighting::PhantomCycle, 10_000),
     (Sighting::PredicateCycle, 10_000),
@@ -18,6 +18,10 @@ pub const FLOORS: [(Sighting, u64); 10] = [
     (Sighting::ErrMember, 1_000),
     (Sighting::Undone, 10_000),
     (Sighting::Aged, 10_000),
+    (Sighting::SafeLag, 10_000),
+    (Sighting::DangerLag, 1_000),
+    (Sighting::SnapshotAt, 10_000),
+    (Sighting::UnsafeCycle, 1_000),
 ];
 
 /// Most failures that are kept for the report.

@@ -25,12 +25,18 @@
 //! | `u` `gc` | an unrelated commit; a collection |
 //! | `load[a..c]` | `bulk_load` of the first few keys, by nobody in particular |
 //!
+//! | `safe0` `pin0` | detached snapshot 0, which is no transaction 0: `safe_snapshot`, `pin` |
+//! | `at0[-1]` `at0[+1]` `at0[0]` `at0[=1]` | `snapshot_at`: one commit ago, one ahead, zero, where snapshot 1 is |
+//! | `vr0[a]` `vcount0[a..c]` … | it looks, as a transaction does by the token without the `v` |
+//! | `vsafe0` `vclone0` `vdrop0` | `is_safe`; a clone; the oldest handle is dropped |
+//! | `vhold0[a..c]` `vlet0` | rows are lent, and held until the next `vlet0` |
+//!
 //! A `!` after an end says that it is expected to be refused.
 
 use std::fmt;
 use std::ops::Bound;
 
-use super::step::{Act, Mode, Pulls, Rest, Schedule, Span, Step};
+use super::step::{Act, Mode, Moment, Pulls, Rest, Schedule, Snap, Span, Step};
 use crate::oracle::{Classes, Key};
 
 /// A schedule that was read, and who is expected to be refused.
@@ -91,7 +97,38 @@ fn parse_step(token: &str) -> Option<Step> {
     let (verb, rest) = token.split_at(digits);
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     let (number, argument) = rest.split_at(end);
-    Some(Step::Tx(number.parse().ok()?, parse_act(verb, argument)?))
+    let number = number.parse().ok()?;
+    match parse_snap(verb, argument) {
+        Some(snap) => Some(Step::Snap(number, snap)),
+        None => Some(Step::Tx(number, parse_act(verb, argument)?)),
+    }
+}
+
+fn parse_snap(verb: &str, argument: &str) -> Option<Snap> {
+    Some(match (verb, argument) {
+        ("safe", "") => Snap::Safe,
+        ("pin", "") => Snap::Pin,
+        ("at", moment) => Snap::At(parse_moment(moment.strip_prefix('[')?.strip_suffix(']')?)?),
+        ("vsafe", "") => Snap::IsSafe,
+        ("vclone", "") => Snap::Clone,
+        ("vdrop", "") => Snap::Drop,
+        ("vhold", span) => Snap::Hold(parse_span(span)?),
+        ("vlet", "") => Snap::LetGo,
+        (look, argument) => {
+            let act = parse_act(look.strip_prefix('v')?, argument)?;
+            act.is_look().then_some(Snap::Look(act))?
+        }
+    })
+}
+
+fn parse_moment(text: &str) -> Option<Moment> {
+    let number = |text: &str| text.parse().ok();
+    match text.chars().next()? {
+        '-' => Some(Moment::Ago(number(&text[1..])?)),
+        '+' => Some(Moment::Ahead(number(&text[1..])?)),
+        '=' => Some(Moment::Of(number(&text[1..])?)),
+        _ => (text == "0").then_some(Moment::Zero),
+    }
 }
 
 fn parse_act(verb: &str, argument: &str) -> Option<Act> {
@@ -220,13 +257,34 @@ impl fmt::Display for Class {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (t, act) = match self {
-            Self::Unrelated => return write!(f, "u"),
-            Self::Collect => return write!(f, "gc"),
-            Self::Load(span) => return write!(f, "load{span}"),
-            Self::Tx(t, act) => (t, act),
-        };
-        match *act {
+        match *self {
+            Self::Unrelated => write!(f, "u"),
+            Self::Collect => write!(f, "gc"),
+            Self::Load(span) => write!(f, "load{span}"),
+            Self::Tx(t, act) => Numbered(t, act).fmt(f),
+            Self::Snap(n, Snap::Safe) => write!(f, "safe{n}"),
+            Self::Snap(n, Snap::Pin) => write!(f, "pin{n}"),
+            Self::Snap(n, Snap::At(Moment::Ago(ago))) => write!(f, "at{n}[-{ago}]"),
+            Self::Snap(n, Snap::At(Moment::Ahead(ahead))) => write!(f, "at{n}[+{ahead}]"),
+            Self::Snap(n, Snap::At(Moment::Zero)) => write!(f, "at{n}[0]"),
+            Self::Snap(n, Snap::At(Moment::Of(other))) => write!(f, "at{n}[={other}]"),
+            Self::Snap(n, Snap::Look(act)) => write!(f, "v{}", Numbered(n, act)),
+            Self::Snap(n, Snap::IsSafe) => write!(f, "vsafe{n}"),
+            Self::Snap(n, Snap::Clone) => write!(f, "vclone{n}"),
+            Self::Snap(n, Snap::Drop) => write!(f, "vdrop{n}"),
+            Self::Snap(n, Snap::Hold(span)) => write!(f, "vhold{n}{span}"),
+            Self::Snap(n, Snap::LetGo) => write!(f, "vlet{n}"),
+        }
+    }
+}
+
+/// An act, and who acts.
+struct Numbered(u8, Act);
+
+impl fmt::Display for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let t = self.0;
+        match self.1 {
             Act::Begin { read_only } => write!(f, "b{t}{}", if read_only { "ro" } else { "" }),
             Act::Get(key) => write!(f, "r{t}[{key}]"),
             Act::Has(key) => write!(f, "has{t}[{key}]"),
@@ -318,8 +376,12 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on = |on| if on { "on" } else { "off" };
         write!(f, "sliding {}, collecting {}", on(self.sliding), on(self.collecting))?;
-        let odd =
-            [(self.hurried, ", hurried"), (self.folding, ", folding"), (self.aging, ", aging")];
+        let odd = [
+            (self.hurried, ", hurried"),
+            (self.folding, ", folding"),
+            (self.aging, ", aging"),
+            (self.blurred, ", blurred"),
+        ];
         odd.iter().filter(|(on, _)| *on).try_for_each(|(_, name)| f.write_str(name))
     }
 }
@@ -329,7 +391,9 @@ fn a_script_reads_back_as_it_was_printed() {
     let text = "{a b=1 Z} b0 b1ro r0[a] has1[b] peek0[c] first0 last1 r0[a..c] \
                 r0(a..c)?12|>1<2 r1[..]|<* r1[b..]|>2 r1[..b)|- r1[..b)|>1<* count0[a..b] \
                 empty1[a..c] o0(a..]?0 p0> p0< z0 w0[a] w0[b=3] d0[a] swap0[a=2] take0[b] \
-                new0[c] upd0[a] goi0[b=1] wipe0(a..c] wipe0[..] s0 back0 back0^2 keep0^1 keep0 u gc load[a..c] c0 e1 a2 r12[A..C]";
+                new0[c] upd0[a] goi0[b=1] wipe0(a..c] wipe0[..] s0 back0 back0^2 keep0^1 keep0 u gc load[a..c] c0 e1 a2 r12[A..C] \
+                safe0 pin1 at2[-0] at3[-2] at4[+1] at5[0] at6[=2] vr0[a] vr0[a..c)|<1 vhas0[a] \
+                vcount0[..] vempty0[a..] vfirst0 vlast0 vsafe0 vclone0 vdrop0 vhold12[a..c] vlet12";
     let script = parse(text).unwrap();
     assert_eq!(script.schedule.to_string(), text.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(parse(&script.schedule.to_string()).unwrap(), script);
@@ -354,6 +418,11 @@ fn what_is_no_script_is_refused_with_its_word() {
         "s0^1",
         "wipe0[a..c]?1",
         "back0^x",
+        "at0[2]",
+        "at0[-]",
+        "vw0[a]",
+        "vr0[a..c]?1",
+        "vsafe",
     ] {
         assert!(parse(bad).unwrap_err().contains(bad), "{bad}");
     }

@@ -6,7 +6,7 @@ use super::step::Mode;
 use super::text::parse;
 
 fn outcomes_differ(sliding: bool, collecting: bool) -> Vec<String> {
-    let mode = Mode { sliding, collecting, hurried: false, folding: false, aging: false };
+    let mode = Mode::roomy(sliding, collecting);
     let mut trouble = Vec::new();
     for story in SCRIPTS {
         let script = parse(story.text).unwrap();

@@ -122,6 +122,7 @@ fn check_ends(record: &Record, verdict: &mut Verdict) {
                     verdict.accuse(FaultKind::UnjustifiedAbort, story);
                 }
             }
+            End::Detached { .. } => {}
             End::RolledBack => {}
         }
     }

@@ -276,12 +276,11 @@ impl Driver<'_> {
             self.note_row(place, scan, span, rows.next_back(), true);
         }
         let reverse = pulls.rest == Rest::Reverse;
-        while pulls.rest != Rest::Dropped {
+        let mut done = pulls.rest == Rest::Dropped;
+        while !done {
             let row = if reverse { rows.next_back() } else { rows.next() };
             self.note_row(place, scan, span, row, reverse);
-            if row.is_none() {
-                break;
-            }
+            done = row.is_none();
         }
     }
 

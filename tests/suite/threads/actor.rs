@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::thread;
 use std::time::Duration;
 
-use precedent::{Range, ReadWrite, Savepoint, Table, Transaction};
+use precedent::{Range, ReadWrite, Savepoint, Snapshot, Table, Transaction};
 
 use super::ear;
 use super::program::{Act, Direction, Span, home, oracle_key};
@@ -129,6 +129,50 @@ impl<'a, 'db, M> Actor<'a, 'db, M> {
             }
         }
     }
+}
+
+/// Looks at a snapshot, and in the end at all that is in it.
+pub fn look_at(snapshot: &Snapshot, tables: &Tables, acts: &[Act]) {
+    let mut scans = 0;
+    let mut scan = |span: Span, reverse: bool, most: usize| {
+        let bounds = (span.lower.as_ref(), span.upper.as_ref());
+        let mut range = snapshot.range(&tables[span.table], bounds);
+        ear::note(Op::Open { within: span.within(), accepts: None });
+        scans += 1;
+        for _ in 0..most {
+            let row = if reverse { range.next_back() } else { range.next() };
+            let row =
+                row.map(|(key, word)| (oracle_key(span.table, *key), Value::from_word(*word)));
+            ear::note(Op::Pull { scan: scans - 1, reverse, row });
+            if row.is_none() {
+                break;
+            }
+        }
+    };
+    for act in acts {
+        match *act {
+            Act::Get(key) | Act::Peek(key) => {
+                let (table, own) = home(key);
+                let saw = Saw::Value(value(snapshot.get(&tables[table], &own)));
+                ear::note(Op::Read { key, saw });
+            }
+            Act::Has(key) => {
+                let (table, own) = home(key);
+                let saw = Saw::Presence(snapshot.contains_key(&tables[table], &own));
+                ear::note(Op::Read { key, saw });
+            }
+            Act::First(table) => scan(Span::all(table), false, 1),
+            Act::Last(table) => scan(Span::all(table), true, 1),
+            Act::Scan { span, direction, most, .. } => {
+                scan(span, matches!(direction, Direction::Reverse), most);
+            }
+            Act::Yield => thread::yield_now(),
+            Act::Sleep => thread::sleep(NAP),
+            _ => unreachable!("{act:?} does not only look"),
+        }
+    }
+    thread::yield_now();
+    (0..tables.len()).for_each(|table| scan(Span::all(table), false, usize::MAX));
 }
 
 /// Notes the row that a scan returned, or that it ran out. Gives its key.

@@ -12,7 +12,11 @@ use precedent::record::{Event, Outcome, Recorder, Seen};
 
 use super::record::{Moments, Record};
 use super::translate::cycle;
+use crate::oracle::history::Ts;
 use crate::oracle::{End, Key, Name, Op, Tx, Value};
+
+/// What detached snapshots are called: the recorder knows nothing of them.
+const DETACHED: u64 = u64::MAX;
 
 /// Most contradictions that a thread keeps.
 const MOST_STRAY: usize = 20;
@@ -76,6 +80,24 @@ pub fn returned() {
         if let Some(moments) = log.record.moments.last_mut() {
             moments.returned = now;
         }
+    });
+}
+
+/// The thread has got a snapshot at this timestamp, which it drops at [`let_go`]. What it
+/// notes until then it saw there.
+pub fn hold(at: Ts, safe: bool) {
+    LOG.with_borrow_mut(|log| {
+        log.begin(DETACHED, at);
+        log.tx().end = End::Detached { safe };
+    });
+}
+
+/// The thread drops its snapshot.
+pub fn let_go() {
+    let now = now();
+    LOG.with_borrow_mut(|log| {
+        log.open = None;
+        log.before = now;
     });
 }
 

@@ -8,7 +8,7 @@ use super::indexed;
 use super::record::Record;
 use super::settings::summary;
 use super::traffic::{Run, Setup, run};
-use crate::oracle::{End, FaultKind, Op, Verdict};
+use crate::oracle::{End, FaultKind, Op, Tx, Verdict};
 use crate::support::scaled;
 
 /// So many transactions in a full run.
@@ -38,6 +38,7 @@ fn counters(setup: Setup, record: &Record, verdict: &Verdict) -> Vec<(&'static s
         ("commits", verdict.commits),
         ("certified readers", ends(|end| matches!(end, End::Certified { err: false }))),
         ("certified Errs", ends(|end| matches!(end, End::Certified { err: true }))),
+        ("safe snapshots", ends(|end| matches!(end, End::Detached { safe: true }))),
         ("rolled back by the user", ends(|end| matches!(end, End::RolledBack))),
         ("aborts", verdict.aborts),
         ("aborts of readers", ends(|end| matches!(end, End::Aborted { as_reader: true, .. }))),
@@ -70,6 +71,9 @@ fn is_right(title: &str, setup: Setup) -> Record {
     assert!(stats.aged > 0 || setup.transactions < 2_000, "nobody ran behind the gate");
     let stories: Vec<String> = verdict.faults.iter().take(5).map(ToString::to_string).collect();
     assert!(stories.is_empty(), "{} faults:\n{}", verdict.faults.len(), stories.join("\n\n"));
+    let safe = |tx: &Tx| matches!(tx.end, End::Detached { safe: true });
+    let looked = record.history.txs.iter().filter(|tx| safe(tx)).count();
+    assert!(looked > setup.transactions / 50, "too few safe snapshots: {looked}");
     assert_eq!(verdict.conservative, stats.conservative_aborts, "conservative aborts told");
     assert_eq!(stats.versions, record.history.last_state.len(), "versions after all: {stats:?}");
     assert_eq!(stats.retained_commits, 0, "after all: {stats:?}");

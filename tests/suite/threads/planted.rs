@@ -5,6 +5,7 @@ use precedent::Isolation;
 use super::indexed;
 use super::record::Record;
 use super::traffic::{Run, Setup, run};
+use crate::oracle::hand::{at, history};
 use crate::oracle::history::Ts;
 use crate::oracle::{End, FaultKind, Op};
 
@@ -61,6 +62,20 @@ fn an_edge_that_is_turned_around_makes_a_refusal_unjustified() {
     let edge = &mut edges[0];
     std::mem::swap(&mut edge.from, &mut edge.to);
     finds(FaultKind::UnjustifiedAbort, &record);
+}
+
+#[test]
+fn a_snapshot_that_is_called_safe_and_closes_a_cycle_is_found() {
+    // The second one read around the first; the snapshot sees the first and not the second.
+    let around = |safe| {
+        Record::in_order(history(&[
+            at(0).writes('a').commits(1),
+            at(0).misses('a').writes('b').commits(2),
+            at(1).reads('a', 1).misses('b').detached(safe),
+        ]))
+    };
+    finds(FaultKind::MissedCycle, &around(true));
+    assert!(indexed::judge(&around(false)).faults.is_empty());
 }
 
 #[test]

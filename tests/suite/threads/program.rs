@@ -131,11 +131,13 @@ pub enum Form {
     BeginRead,
     /// Read-only, dropped.
     ReadDropped,
+    /// No transaction, but a safe snapshot.
+    Snapshot,
 }
 
 impl Form {
     fn is_read_only(self) -> bool {
-        matches!(self, Self::Read | Self::BeginRead | Self::ReadDropped)
+        matches!(self, Self::Read | Self::BeginRead | Self::ReadDropped | Self::Snapshot)
     }
 }
 
@@ -151,7 +153,8 @@ pub struct Program {
 /// A transaction over so many hot keys.
 pub fn program(rng: &mut Rng, keys: usize) -> Program {
     let form = match rng.below(100) {
-        0..57 => Form::Transact,
+        0..54 => Form::Transact,
+        54..57 => Form::Snapshot,
         57 => Form::Load(span(rng, keys)),
         58..68 => Form::Err,
         68..76 => Form::Begin,

@@ -5,7 +5,7 @@ use std::thread;
 
 use precedent::{Database, Error, Isolation, ReadTransaction, Stats, Transaction};
 
-use super::actor::{Actor, Tables, Values};
+use super::actor::{Actor, Tables, Values, look_at};
 use super::ear::{self, Ear};
 use super::program::{Act, Form, Program, Span, TABLES, home, oracle_key, program};
 use super::record::Record;
@@ -173,6 +173,13 @@ impl Worker<'_> {
             Form::Read => {
                 let done = self.db.read(|tx| self.look(tx, &program.acts));
                 done.expect("somebody always gets through");
+            }
+            Form::Snapshot => {
+                let snapshot = self.db.safe_snapshot();
+                ear::hold(snapshot.timestamp().into(), snapshot.is_safe());
+                look_at(&snapshot, self.tables, &program.acts);
+                drop(snapshot);
+                ear::let_go();
             }
             Form::BeginRead | Form::ReadDropped => {
                 let tx = self.db.begin_read();

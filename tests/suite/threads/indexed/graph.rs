@@ -6,7 +6,7 @@ use crate::oracle::footprint::Footprint;
 use crate::oracle::history::{End, Ts};
 
 /// The graph: nodes are numbers. First the committed ones in commit order, then the
-/// certified readers, then the moments of the commits.
+/// certified readers and the safe snapshots, then the moments of the commits.
 pub struct Graph {
     /// The place in the history of each node that is a transaction.
     txs: Vec<usize>,
@@ -61,7 +61,8 @@ impl<'h> Plan<'h> {
             places.clone().filter_map(|(place, tx)| Some((tx.c()?, place))).collect();
         commits.sort_unstable();
         let (timestamps, mut txs): (Vec<Ts>, Vec<usize>) = commits.into_iter().unzip();
-        let readers = places.filter(|(_, tx)| matches!(tx.end, End::Certified { .. }));
+        let reads = |end: &End| matches!(end, End::Certified { .. } | End::Detached { safe: true });
+        let readers = places.filter(|(_, tx)| reads(&tx.end));
         txs.extend(readers.map(|(place, _)| place));
         let mut node_of = vec![u32::MAX; history.txs.len()];
         txs.iter().enumerate().for_each(|(node, tx)| node_of[*tx] = node as u32);

@@ -349,10 +349,12 @@ impl Registry {
     ) -> Option<Pin> {
         let slot = self.slot(ticket);
         let pin = free_pin(slot)?;
-        slot.pins[pin.0].store(settled(timestamp), Ordering::Release);
+        // Unsettled, since it may be too late: nothing is to wait for a pin that never was.
+        slot.pins[pin.0].store(unsettled(timestamp), Ordering::Release);
         // Pairs with the fence of `pins`: that scan sees the pin, or we see what came first.
         fence(Ordering::SeqCst);
         if still_kept() {
+            slot.pins[pin.0].store(settled(timestamp), Ordering::Release);
             return Some(pin);
         }
         self.unpin(ticket, pin);

@@ -188,11 +188,11 @@ impl Engine {
     }
 
     fn collect(&self, collecting: &Collecting<'_>, budget: usize) {
-        // In this order. The log's base is a pin, since whoever is older moves up to it:
-        // it asks whether it is still the base after it has pinned it. A commit appends its
-        // entry, with its snapshot, before it gives up its pins.
+        // In this order. What the log's base sees is spared, since the horizon lies at or
+        // below it: whoever moves up to it pins it, and asks whether it still is the base. A
+        // commit appends its entry, with its snapshot, before it gives up its pins.
         let base = self.log.base();
-        let mut pins = vec![base];
+        let mut pins = Vec::new();
         let max_lag = self.config.max_retained_commits as u64;
         let published = self.registry.published();
         let available = self.safety.settle(published, max_lag, &mut pins);

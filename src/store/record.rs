@@ -11,9 +11,9 @@ use crate::sync::Mutex;
 
 /// Tells records apart for as long as one of them can still matter to a certification.
 ///
-/// It is an address. A record leaves the index only when its tombstone is at or below
-/// every active snapshot and every retained commit's snapshot (I5), so that no footprint
-/// that names it is left by then.
+/// It is an address. A record leaves the index only when its tombstone is at or below the
+/// log's base and every retained commit's snapshot (I5), so that no footprint that names it
+/// is compared any more by then.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct RecordId(pub(crate) usize);
 

@@ -2,7 +2,8 @@
 //! with the same one on a map; reads stay open across later commits.
 //!
 //! Values are boxes, so that AddressSanitizer sees a value that is freed too early. What
-//! a transaction has lent is looked at again just before it ends.
+//! a transaction has lent is looked at again just before it ends. Detached snapshots and pins
+//! stay open likewise, and must show the state at their timestamps.
 
 #![no_main]
 
@@ -12,7 +13,7 @@ mod model;
 mod operation;
 
 use arbitrary::Arbitrary;
-use precedent::{Database, ReadTransaction};
+use precedent::{Database, Pin, ReadTransaction, Snapshot, Timestamp};
 
 use model::{Held, Tables, World};
 use operation::{Bounds, Operation};
@@ -20,6 +21,8 @@ use operation::{Bounds, Operation};
 #[derive(Arbitrary, Debug)]
 struct Input {
     sliding: bool,
+    /// The log keeps hardly any commit.
+    folding: bool,
     transactions: Vec<Work>,
 }
 
@@ -47,19 +50,33 @@ enum After {
     CloseOldestReader,
     /// Reads in the oldest reader.
     Look(Bounds),
+    BulkLoad(Vec<(u8, u16)>),
+    TakeSnapshot,
+    Pin,
+    /// So many commits ago.
+    SnapshotAt(u8),
+    CloneOldest,
+    DropOldest,
+    LookAtSnapshots,
 }
 
-/// Readers open at the same time.
+/// Readers open at the same time; snapshots likewise.
 const MOST_READERS: usize = 4;
+/// What the log keeps when it is folded.
+const FOLDED: usize = 2;
 
 libfuzzer_sys::fuzz_target!(|input: Input| {
-    let db = Database::builder().sliding(input.sliding).build();
+    let builder = Database::builder().sliding(input.sliding);
+    let builder = if input.folding { builder.max_retained_commits(FOLDED) } else { builder };
+    let db = builder.build();
     let tables = Tables::open(&db);
-    let mut world = World::default();
+    let mut worlds = vec![World::default()];
+    let mut kept: Vec<(Kept, usize)> = Vec::new();
     let mut readers: Vec<(ReadTransaction<'_>, World)> = Vec::new();
     for work in &input.transactions {
-        run(&db, &tables, &mut world, work);
-        match work.after {
+        run(&db, &tables, &mut worlds, work);
+        let world = worlds.last().expect("the first one");
+        match &work.after {
             After::Nothing => {}
             After::Collect => db.collect(),
             After::OpenReader if readers.len() < MOST_READERS => {
@@ -68,26 +85,105 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
             After::CloseOldestReader if !readers.is_empty() => close(&tables, readers.remove(0)),
             After::Look(bounds) if !input.sliding => {
                 if let Some((reader, snapshot)) = readers.first() {
-                    tables.compare_range(reader, snapshot, bounds);
+                    tables.compare_range(reader, snapshot, *bounds);
                 }
             }
-            After::OpenReader | After::CloseOldestReader | After::Look(_) => {}
+            After::BulkLoad(rows) => load(&db, &tables, &mut worlds, rows),
+            After::LookAtSnapshots => {
+                for (kept, at) in &kept {
+                    tables.compare_snapshot(&db, &kept.snapshot(), &worlds[*at]);
+                }
+            }
+            other => keep(&db, &tables, &worlds, &mut kept, other),
         }
     }
-    // A reader whose snapshot may slide can see a later state, but only one state.
+    finish(&tables, readers, input.sliding);
+    for (kept, at) in &kept {
+        tables.compare_snapshot(&db, &kept.snapshot(), &worlds[*at]);
+    }
+    drop(kept);
+    check_end(&db, &tables, worlds.last().expect("the first one"));
+});
+/// A handle that keeps a timestamp.
+enum Kept {
+    Snapshot(Snapshot),
+    Pin(Pin),
+}
+
+impl Kept {
+    fn snapshot(&self) -> Snapshot {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.clone(),
+            Self::Pin(pin) => pin.snapshot(),
+        }
+    }
+}
+
+/// Takes and drops handles; each is kept with the number of the commit that it sees.
+fn keep(
+    db: &Database,
+    tables: &Tables,
+    worlds: &[World],
+    kept: &mut Vec<(Kept, usize)>,
+    after: &After,
+) {
+    let newest = worlds.len() - 1;
+    let room = kept.len() < MOST_READERS;
+    match after {
+        After::TakeSnapshot if room => {
+            let snapshot = db.safe_snapshot();
+            // Nobody is open for writing.
+            assert_eq!(u64::from(snapshot.timestamp()), newest as u64);
+            kept.push((Kept::Snapshot(snapshot), newest));
+        }
+        After::Pin if room => kept.push((Kept::Pin(db.pin()), newest)),
+        After::SnapshotAt(ago) => {
+            let at = newest.saturating_sub(usize::from(*ago % 8));
+            let still_kept = kept.iter().any(|(_, kept)| *kept == at);
+            match db.snapshot_at(Timestamp::from(at as u64)) {
+                Ok(snapshot) => tables.compare_snapshot(db, &snapshot, &worlds[at]),
+                Err(error) => assert!(at < newest && !still_kept, "{error}"),
+            }
+            assert!(db.snapshot_at(Timestamp::from(newest as u64 + 1)).is_err());
+        }
+        After::CloneOldest if room && !kept.is_empty() => {
+            let (oldest, at) = &kept[0];
+            let clone = match oldest {
+                Kept::Snapshot(snapshot) => Kept::Snapshot(snapshot.clone()),
+                Kept::Pin(pin) => Kept::Pin(pin.clone()),
+            };
+            kept.push((clone, *at));
+        }
+        After::DropOldest if !kept.is_empty() => drop(kept.remove(0)),
+        _ => {}
+    }
+}
+
+fn load(db: &Database, tables: &Tables, worlds: &mut Vec<World>, rows: &[(u8, u16)]) {
+    let rows: std::collections::BTreeMap<u8, u16> = rows.iter().copied().collect();
+    let boxed = rows.iter().map(|(key, value)| (*key, Box::new(*value)));
+    db.bulk_load(&tables.numbers, boxed).expect("the rows are in order");
+    if !rows.is_empty() {
+        let mut world = worlds.last().expect("the first one").clone();
+        world.numbers.extend(rows);
+        worlds.push(world);
+    }
+}
+
+/// A reader whose snapshot may slide can see a later state, but only one state.
+fn finish(tables: &Tables, readers: Vec<(ReadTransaction<'_>, World)>, sliding: bool) {
     for (reader, snapshot) in readers {
-        if input.sliding {
+        if sliding {
             reader.finish().expect("nobody it could conflict with was open");
         } else {
-            close(&tables, (reader, snapshot));
+            close(tables, (reader, snapshot));
         }
     }
-    check_end(&db, &tables, &world);
-});
+}
 
-fn run(db: &Database, tables: &Tables, world: &mut World, work: &Work) {
+fn run(db: &Database, tables: &Tables, worlds: &mut Vec<World>, work: &Work) {
     let tx = db.begin();
-    let mut mine = world.clone();
+    let mut mine = worlds.last().expect("the first one").clone();
     let mut held = Held::default();
     for operation in &work.operations {
         operation::apply(operation, &tx, tables, &mut mine, &mut held);
@@ -96,8 +192,11 @@ fn run(db: &Database, tables: &Tables, world: &mut World, work: &Work) {
     drop(held);
     match work.end {
         End::Commit => {
-            tx.commit().expect("nobody else was open for writing");
-            *world = mine;
+            let commit = tx.commit().expect("nobody else was open for writing");
+            // One that wrote nothing has no place of its own.
+            if u64::from(commit.timestamp()) == worlds.len() as u64 {
+                worlds.push(mine);
+            }
         }
         End::Rollback => tx.rollback(),
         End::Drop => drop(tx),

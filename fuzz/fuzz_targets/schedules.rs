@@ -16,14 +16,28 @@
 //! | `s` `t` | scans from the key on, or down from the key to the first |
 //! | `n` | takes only the next key from the key on |
 //! | `p` | scans everything for even values |
+//! | `m` | removes everything from the key on |
+//! | `v` `u` | takes a savepoint; undoes what was written since the newest one |
 //! | `c` | commits |
 //! | `e` | ends as a reader: what it saw is certified, its writes are dropped |
 //! | `x` | rolls back |
 //!
+//! These begin nothing; what they take is one for each digit:
+//!
+//! | step | does |
+//! | --- | --- |
+//! | `l` | loads the key and the next one in bulk |
+//! | `g` | collects |
+//! | `h` | takes a safe snapshot; looks at the one taken before, and drops it |
+//! | `k` | pins; looks at what was pinned before, and lets it go |
+//! | `f` | looks at a snapshot as many commits ago as the key says |
+//!
 //! What is judged: with a fixed snapshot, every read returns the state at the begin. Fixed
 //! or sliding, some serial order of the certified transactions explains all that they
-//! saw, and keeps the order of those that did not overlap. A refused transaction had seen
-//! something that was overwritten since it began.
+//! saw, and keeps the order of those that did not overlap. Safe snapshots have a place in
+//! it, too, and every detached snapshot shows the state at its timestamp. A refused
+//! transaction had seen something that was overwritten since it began. All of it holds as
+//! well if the log keeps hardly any commit.
 
 #![no_main]
 
@@ -35,6 +49,8 @@ mod judge;
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let steps = history::decode(bytes);
     for sliding in [false, true] {
-        judge::judge(&history::run(&steps, sliding), sliding);
+        for folding in [false, true] {
+            judge::judge(&history::run(&steps, sliding, folding), sliding);
+        }
     }
 });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use precedent::{Database, Table, Transaction};
+use precedent::{Database, Savepoint, Snapshot, Table, Transaction};
 
 use crate::operation::Bounds;
 
@@ -18,9 +18,12 @@ pub struct World {
     pub words: BTreeMap<String, u16>,
 }
 
-/// What a transaction has lent, and what it was.
+/// What a transaction has lent, and what it was; and its open savepoints.
 #[derive(Default)]
-pub struct Held<'t>(Vec<(&'t Box<u16>, u16)>);
+pub struct Held<'t> {
+    lent: Vec<(&'t Box<u16>, u16)>,
+    pub savepoints: Vec<(Savepoint, World)>,
+}
 
 impl World {
     pub fn len(&self) -> usize {
@@ -51,6 +54,21 @@ impl Tables {
         assert_eq!(backward, expected);
     }
 
+    /// Compares what a snapshot lends, after everything else was collected.
+    pub fn compare_snapshot(&self, db: &Database, snapshot: &Snapshot, world: &World) {
+        let numbers: Vec<_> = snapshot.range(&self.numbers, ..).rev().collect();
+        let words: Vec<_> = snapshot.range(&self.words, ..).collect();
+        db.collect();
+        let numbers = numbers.into_iter().rev().map(number);
+        assert!(numbers.eq(world.numbers.iter().map(|(key, value)| (*key, *value))));
+        let words = words.into_iter().map(|(key, value)| (key, **value));
+        assert!(words.eq(world.words.iter().map(|(key, value)| (key, *value))));
+        for key in 0..16 {
+            let expected = world.numbers.get(&key);
+            assert_eq!(snapshot.get(&self.numbers, &key).map(|value| &**value), expected);
+        }
+    }
+
     pub fn compare_all<M>(&self, tx: &Transaction<'_, M>, world: &World) {
         let numbers = tx.range(&self.numbers, ..).map(number);
         assert!(numbers.eq(world.numbers.iter().map(|(key, value)| (*key, *value))));
@@ -67,11 +85,11 @@ impl<'t> Held<'t> {
     /// Compares a value with the model's, and keeps it.
     pub fn same(&mut self, lent: Option<&'t Box<u16>>, expected: Option<u16>) {
         assert_eq!(lent.map(|value| **value), expected);
-        self.0.extend(lent.zip(expected));
+        self.lent.extend(lent.zip(expected));
     }
 
     pub fn look_again(&self) {
-        for (lent, expected) in &self.0 {
+        for (lent, expected) in &self.lent {
             assert_eq!(***lent, *expected, "a value changed while it was lent");
         }
     }

@@ -26,6 +26,12 @@ pub enum Operation {
     InsertIfAbsent(u8, u16),
     Update(u8, u16),
     GetOrInsert(u8, u16),
+    RemoveRange(Bounds),
+    Clear,
+    Savepoint,
+    /// Rolls back to one of the open savepoints.
+    RollbackTo(u8),
+    Release(u8),
     Word(Word, u8),
 }
 
@@ -91,6 +97,9 @@ pub fn apply<'t>(
         | Operation::Count(_)
         | Operation::Range(_)
         | Operation::RangeWhere(..) => apply_read(operation, tx, tables, world, held),
+        Operation::Savepoint | Operation::RollbackTo(_) | Operation::Release(_) => {
+            save_or_undo(operation, tx, world, held);
+        }
         _ => apply_write(operation, tx, tables, world, held),
     }
 }
@@ -174,7 +183,42 @@ fn apply_write<'t>(
                 Some(expected),
             );
         }
+        Operation::RemoveRange(bounds) => {
+            let before = model.len();
+            model.retain(|key, _| !bounds.contain(*key));
+            assert_eq!(tx.remove_range(numbers, bounds.get()), before - model.len());
+        }
+        Operation::Clear => {
+            assert_eq!(tx.clear(numbers), model.len());
+            model.clear();
+        }
         _ => unreachable!("not a write"),
+    }
+}
+
+fn save_or_undo(
+    operation: &Operation,
+    tx: &Transaction<'_>,
+    world: &mut World,
+    held: &mut Held<'_>,
+) {
+    let open = &mut held.savepoints;
+    let at = |number: u8, open: usize| usize::from(number) % open;
+    match *operation {
+        Operation::Savepoint => open.push((tx.savepoint(), world.clone())),
+        Operation::RollbackTo(number) if !open.is_empty() => {
+            open.truncate(at(number, open.len()) + 1);
+            if let Some((savepoint, then)) = open.last() {
+                tx.rollback_to(savepoint);
+                *world = then.clone();
+            }
+        }
+        Operation::Release(number) if !open.is_empty() => {
+            // With it go the later ones.
+            let released = open.drain(at(number, open.len())..).next();
+            tx.release(released.expect("it is open").0);
+        }
+        _ => {}
     }
 }
 

@@ -1,6 +1,6 @@
 //! Judges by values alone, and knows nothing of how the engine decides.
 
-use crate::history::{End, Operation, Record, State, change};
+use crate::history::{End, Operation, Record, State, change, left};
 
 pub fn judge(records: &[Record], sliding: bool) {
     if !sliding {
@@ -51,11 +51,14 @@ fn has_serial_order(records: &[&Record], placed: &mut [bool], state: &State) -> 
 /// The state that it leaves behind; none if it would have seen something else.
 fn after(record: &Record, before: &State) -> Option<State> {
     let mut state = before.clone();
+    let mut saved = Vec::new();
     for operation in &record.operations {
         match operation {
             Operation::Read { key, saw } if state.get(key) != saw.as_ref() => return None,
             Operation::Scan { scan, saw } if scan.rows(&state) != *saw => return None,
             Operation::Write { key, value } => change(&mut state, *key, *value),
+            Operation::Save => saved.push(state.clone()),
+            Operation::Undo => state.clone_from(saved.last()?),
             Operation::Read { .. } | Operation::Scan { .. } => {}
         }
     }
@@ -67,16 +70,13 @@ fn after(record: &Record, before: &State) -> Option<State> {
 fn overwrote(other: &Record, record: &Record) -> bool {
     let in_time = record.began < other.ended && other.ended < record.ended;
     let wrote = |wanted: Option<u8>| {
-        other.operations.iter().any(|operation| match operation {
-            Operation::Write { key, .. } => wanted.is_none_or(|wanted| wanted == *key),
-            _ => false,
-        })
+        left(other).iter().any(|(key, _)| wanted.is_none_or(|wanted| wanted == *key))
     };
     in_time
         && other.end == End::Committed
         && record.operations.iter().any(|operation| match operation {
             Operation::Read { key, .. } => wrote(Some(*key)),
             Operation::Scan { .. } => wrote(None),
-            Operation::Write { .. } => false,
+            Operation::Write { .. } | Operation::Save | Operation::Undo => false,
         })
 }

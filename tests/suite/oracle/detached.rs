@@ -8,7 +8,7 @@
 //! - A snapshot that is called safe lies at or below σ, and none is older than one before it.
 //! - It lies *at* σ, if the database still has σ's versions for certain: if σ is at most
 //!   `retained` commits old. It was promised earlier, at that σ, each time that somebody
-//!   asked or collected.
+//!   asked or collected; by a collection however old it was, if a writer reads there.
 //! - Where danger intervals may be merged, they are at worst one interval from the first
 //!   low to the last c; the rules hold for what is outside of that.
 //! - A timestamp can be told if it has come, and is kept by a handle, or lies at or above
@@ -52,7 +52,7 @@ pub fn check_answers(history: &History, dangers: &[Danger], verdict: &mut Verdic
                     verdict.sight(Sighting::DangerLag);
                 }
             }
-            Question::Collected => known = known.max(moment.promised.unwrap_or(0)),
+            Question::Collected => known = known.max(moment.collected),
             Question::At { given: true, .. } => verdict.sight(Sighting::SnapshotAt),
             Question::At { .. } | Question::Safe { .. } => {}
         }
@@ -69,6 +69,8 @@ struct Moment<'d> {
     newest_safe: Ts,
     /// What a safe snapshot must show at least, if that is still there for certain.
     promised: Option<Ts>,
+    /// What one must show from now on, if everything was collected just now.
+    collected: Ts,
     /// From here on every timestamp can be told.
     told_from: Ts,
 }
@@ -87,12 +89,15 @@ impl<'d> Moment<'d> {
             false => newest_safe,
         };
         let retained_from = asked.newest.saturating_sub(limits.retained);
+        let promised = (least >= retained_from).then_some(least);
+        let in_use = (least == oldest_writer).then_some(least);
         Self {
             dangers,
             limits,
             oldest_writer,
             newest_safe,
-            promised: (least >= retained_from).then_some(least),
+            promised,
+            collected: promised.max(in_use).unwrap_or(0),
             told_from: newest_safe.max(retained_from),
         }
     }

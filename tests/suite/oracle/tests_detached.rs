@@ -104,6 +104,17 @@ fn the_newest_safe_timestamp_never_goes_back() {
 }
 
 #[test]
+fn where_a_writer_reads_a_safe_snapshot_can_be_taken_after_a_collection() {
+    let later = |writers: &'static [Ts], answer| {
+        let questions = [(writers, Question::Collected), (writers, newest(answer))];
+        judge(&asked(NARROW, &questions)).finds(FaultKind::WrongTimestamp)
+    };
+    assert!(!later(&[2], 2) && later(&[2], 0));
+    // Not if that is in danger: then what lies below it may be gone.
+    assert!(!later(&[1], 0));
+}
+
+#[test]
 fn a_timestamp_is_called_safe_exactly_if_it_is() {
     let safe = |at, answer| Question::Safe { at, answer };
     for (at, truth) in [(0, true), (1, false), (2, true)] {

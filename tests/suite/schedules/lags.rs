@@ -65,6 +65,11 @@ fn a_timestamp_is_kept_until_the_last_of_its_handles_goes() {
 }
 
 #[test]
+fn a_safe_snapshot_lies_where_the_oldest_writer_reads_however_far_behind() {
+    tells("a writer far behind the fold", true, &[3]);
+}
+
+#[test]
 fn the_newest_safe_timestamp_can_be_read_though_the_log_was_folded_past_it() {
     tells("what is safe outlives the fold", true, &[1]);
 }

@@ -216,6 +216,11 @@ pub const SCRIPTS: &[Story] = &[
         &[],
     ),
     story(
+        "a writer far behind the fold",
+        "{a} b3 b1 r1[a] b2 w2[a] c2 w1[b] c1 b4 u u u u u u gc c3 gc safe0 vr0[..] c4",
+        &[],
+    ),
+    story(
         "a scan that slides on its way",
         "{a d} b0 o0[a..f] p0> b1 w1[c] c1 p0> p0> p0> z0 w0[d] c0",
         &[],

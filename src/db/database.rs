@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::tx::{Config, Engine, Key, ReadTransaction, Table, TableInner, Transac
 
 /// An in-memory database of typed tables. Nothing survives the process.
 ///
-/// Cheap to clone; all clones are the same database.
+/// Cheap to clone; all clones are the same database. It can be used across a
+/// [`catch_unwind`](std::panic::catch_unwind): a panic in user code leaves it whole.
 ///
 /// ```
 /// use precedent::{Database, Table};
@@ -290,6 +292,10 @@ impl Database {
         self.tables.lock().values().map(|table| Arc::clone(&table.table)).collect()
     }
 }
+
+// A panic in user code leaves the database whole: nothing that it holds is ever seen half-way.
+impl UnwindSafe for Database {}
+impl RefUnwindSafe for Database {}
 
 impl Default for Database {
     fn default() -> Self {

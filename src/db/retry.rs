@@ -115,6 +115,38 @@ impl Database {
         self.retry(Location::caller(), f)
     }
 
+    /// As [`try_transact`](Self::try_transact), and returns the [`Commit`] too.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use precedent::{Database, Table};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let db = Database::new();
+    /// # let t: Table<u8, char> = db.table("t")?;
+    /// let (key, commit) = db.try_transact_with_commit(|tx| {
+    ///     let key = "7".parse()?; // an error of somebody else's
+    ///     tx.insert(&t, key, 'a');
+    ///     Ok::<u8, Box<dyn std::error::Error>>(key)
+    /// })?;
+    /// let seen = db.safe_snapshot_at_least(commit.timestamp(), Duration::from_secs(1))?;
+    /// assert_eq!(seen.get(&t, &key), Some(&'a'));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As `try_transact`.
+    ///
+    /// # Panics
+    /// If the closure does.
+    #[track_caller]
+    pub fn try_transact_with_commit<R, E: From<Error>>(
+        &self,
+        f: impl FnMut(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<(R, Commit), E> {
+        self.retry(Location::caller(), f)
+    }
+
     /// Runs a closure on the newest snapshot, certifies what it saw, and returns its
     /// result; in the rare case that no serial order has that snapshot, runs it again.
     ///

@@ -15,7 +15,7 @@ use crate::{Conflict, Timestamp};
 /// assert!(!wrong.is_conflict() && !wrong.is_retryable() && !wrong.is_limit());
 /// # Ok::<(), precedent::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// Committing would have closed a cycle in the dependency graph. Run the
@@ -82,30 +82,91 @@ pub enum Error {
 
 impl Error {
     /// Whether a conflict was the reason, be it one or one too many.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// assert!(error.is_conflict());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.conflict().is_some()
     }
 
     /// Whether running the transaction again at once makes sense.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// assert!(error.is_retryable());
+    /// let gone = db.snapshot_at(precedent::Timestamp::from(99)).unwrap_err();
+    /// assert!(!gone.is_retryable());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict(_))
     }
 
     /// Whether a named limit was exceeded.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// let db = Database::builder().max_own_values(1).build();
+    /// let t: Table<u8, char> = db.table("t")?;
+    /// let error = db.transact(|tx| Ok([1, 2].map(|k| tx.insert(&t, k, 'x')))).unwrap_err();
+    /// assert!(error.is_limit());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn is_limit(&self) -> bool {
         matches!(self, Self::LimitExceeded { .. })
     }
 
     /// Whether the transaction was given up because of its age.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let db = precedent::Database::new();
+    /// let forgotten = db.begin();
+    /// db.doom_older_than(Duration::ZERO);
+    /// assert!(forgotten.commit().unwrap_err().is_timed_out());
+    /// ```
     #[must_use]
     pub fn is_timed_out(&self) -> bool {
         matches!(self, Self::TimedOut { .. })
     }
 
     /// The conflict behind this error, if one is.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// assert_eq!(error.conflict().unwrap().cycle().len(), 2);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn conflict(&self) -> Option<&Conflict> {
         match self {

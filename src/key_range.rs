@@ -21,6 +21,18 @@ use std::ops::{Bound, Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, Rang
 /// ```
 ///
 /// A range whose end lies before its start is empty; it never panics.
+///
+/// Bounds of two owned keys are lent, and cloned once:
+///
+/// ```
+/// # use std::ops::Bound;
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<String, u8> = db.table("t")?;
+/// let (after, to) = ("a".to_string(), "b".to_string());
+/// assert!(db.begin().is_empty(&t, (Bound::Excluded(&after), Bound::Included(&to))));
+/// # Ok::<(), precedent::Error>(())
+/// ```
 pub trait KeyRange<K> {
     /// The lower and the upper bound.
     fn into_bounds(self) -> (Bound<K>, Bound<K>);

@@ -11,12 +11,39 @@ use std::ops::Bound;
 use crate::{Conflict, Timestamp, TransactionId};
 
 /// Receives every event of a database.
+///
+/// ```
+/// # use std::sync::{Arc, Mutex};
+/// # use precedent::{Database, Table};
+/// use precedent::record::{Event, Recorder};
+/// #[derive(Default)]
+/// struct Kept(Mutex<Vec<String>>);
+/// impl Recorder for Kept {
+///     fn record(&self, event: Event<'_>) {
+///         self.0.lock().unwrap().push(format!("{event:?}"));
+///     }
+/// }
+/// let recorder = Arc::new(Kept::default());
+/// let db = Database::builder().recorder(recorder.clone()).build();
+/// let t: Table<u8, char> = db.table("t")?;
+/// db.transact(|tx| Ok(tx.insert(&t, 1, 'a')))?;
+/// let told = recorder.0.lock().unwrap();
+/// assert!(told[0].starts_with("Begin") && told.last().unwrap().starts_with("End"));
+/// # Ok::<(), precedent::Error>(())
+/// ```
 pub trait Recorder: Send + Sync + 'static {
     /// Takes note of one event.
     fn record(&self, event: Event<'_>);
 }
 
 /// A key with its type erased; downcast it with [`RecordedKey::as_any`].
+///
+/// ```
+/// use precedent::record::RecordedKey;
+/// let key: &dyn RecordedKey = &7_u8;
+/// assert_eq!(key.as_any().downcast_ref::<u8>(), Some(&7));
+/// assert_eq!(format!("{key:?}"), "7");
+/// ```
 pub trait RecordedKey: fmt::Debug {
     /// The key itself, to be downcast to the table's key type.
     fn as_any(&self) -> &dyn Any;
@@ -29,7 +56,30 @@ impl<K: Any + fmt::Debug> RecordedKey for K {
 }
 
 /// What a read found under a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// # use std::sync::{Arc, Mutex};
+/// # use precedent::{Database, Table};
+/// use precedent::record::{Event, Recorder, Seen};
+/// #[derive(Default)]
+/// struct Kept(Mutex<Vec<Seen>>);
+/// impl Recorder for Kept {
+///     fn record(&self, event: Event<'_>) {
+///         if let Event::Read { seen, .. } = event {
+///             self.0.lock().unwrap().push(seen);
+///         }
+///     }
+/// }
+/// let recorder = Arc::new(Kept::default());
+/// let db = Database::builder().recorder(recorder.clone()).build();
+/// let t: Table<u8, char> = db.table("t")?;
+/// db.transact(|tx| Ok(tx.insert(&t, 1, 'a')))?;
+/// db.transact(|tx| Ok(tx.get(&t, &1) == tx.get(&t, &2)))?;
+/// let seen = recorder.0.lock().unwrap();
+/// assert!(matches!(seen[..], [Seen::Version(_), Seen::Absent]));
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seen {
     /// A write of the transaction itself (or its own removal).
     Own,
@@ -40,7 +90,29 @@ pub enum Seen {
 }
 
 /// How a transaction ended.
-#[derive(Clone, Copy, Debug)]
+///
+/// ```
+/// # use std::sync::{Arc, Mutex};
+/// # use precedent::{Database, Table};
+/// use precedent::record::{Event, Recorder, Outcome};
+/// #[derive(Default)]
+/// struct Kept(Mutex<Vec<bool>>);
+/// impl Recorder for Kept {
+///     fn record(&self, event: Event<'_>) {
+///         if let Event::End { outcome, .. } = event {
+///             self.0.lock().unwrap().push(matches!(outcome, Outcome::Committed(_)));
+///         }
+///     }
+/// }
+/// let recorder = Arc::new(Kept::default());
+/// let db = Database::builder().recorder(recorder.clone()).build();
+/// let t: Table<u8, char> = db.table("t")?;
+/// db.transact(|tx| Ok(tx.insert(&t, 1, 'a')))?;
+/// db.begin().rollback();
+/// assert_eq!(*recorder.0.lock().unwrap(), [true, false]);
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome<'a> {
     /// It wrote, was certified, and has this commit timestamp.
@@ -59,7 +131,28 @@ pub enum Outcome<'a> {
 }
 
 /// One event in the life of a transaction.
-#[derive(Clone, Copy)]
+///
+/// ```
+/// # use std::sync::{Arc, Mutex};
+/// # use precedent::{Database, Table};
+/// use precedent::record::{Event, Recorder};
+/// #[derive(Default)]
+/// struct Kept(Mutex<Vec<String>>);
+/// impl Recorder for Kept {
+///     fn record(&self, event: Event<'_>) {
+///         if let Event::Write { table, key, .. } = event {
+///             self.0.lock().unwrap().push(format!("{table}[{key:?}]"));
+///         }
+///     }
+/// }
+/// let recorder = Arc::new(Kept::default());
+/// let db = Database::builder().recorder(recorder.clone()).build();
+/// let t: Table<u8, char> = db.table("t")?;
+/// db.transact(|tx| Ok(tx.insert(&t, 1, 'a')))?;
+/// assert_eq!(*recorder.0.lock().unwrap(), ["t[1]"]);
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A transaction began with this read timestamp.

@@ -18,6 +18,11 @@ pub struct Timestamp(u64);
 
 impl Timestamp {
     /// Before the first commit.
+    ///
+    /// ```
+    /// use precedent::{Database, Timestamp};
+    /// assert_eq!(Database::new().begin().read_timestamp(), Timestamp::ZERO);
+    /// ```
     pub const ZERO: Self = Self(0);
 }
 

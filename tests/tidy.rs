@@ -75,6 +75,11 @@ fn nothing_unwraps() {
 }
 
 #[test]
+fn every_public_item_has_an_example() {
+    check(engine_without_tests().iter().map(rules::missing_examples));
+}
+
+#[test]
 fn every_invariant_is_in_the_code_and_in_a_test() {
     let invariants = rules::defined_invariants(&read("ARCHITECTURE.md"));
     assert!(!invariants.is_empty(), "ARCHITECTURE.md defines no invariant");

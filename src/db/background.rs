@@ -10,6 +10,18 @@ use crate::sync::Periodic;
 ///
 /// It does not keep the database alive: when the last handle and the last transaction are
 /// gone, the thread ends by itself.
+///
+/// ```
+/// # use std::time::Duration;
+/// use precedent::{Background, Database};
+/// struct Service {
+///     db: Database,
+///     _collector: Background, // ends with the service
+/// }
+/// let db = Database::new();
+/// let service = Service { _collector: db.collect_every(Duration::from_secs(1)), db };
+/// assert_eq!(service.db.stats().versions, 0);
+/// ```
 #[must_use = "the thread ends when this is dropped"]
 pub struct Background {
     _thread: Periodic,
@@ -20,7 +32,8 @@ impl Database {
     ///
     /// It is not needed: every transaction that ends does a share of the work. It helps
     /// where bursts are followed by silence, and where values take long to drop, which then
-    /// happens there. One is enough; several take turns.
+    /// happens there. One is enough; several take turns. Dropping what this returns ends the
+    /// thread.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -252,7 +252,7 @@ impl Builder {
     /// let db = Database::builder().max_peeked_snapshots(0).build();
     /// ```
     pub fn max_peeked_snapshots(mut self, snapshots: usize) -> Self {
-        self.config.max_peeked_snapshots = snapshots.min(self.config.max_peeked_snapshots);
+        self.config.max_peeked_snapshots = snapshots.min(Config::default().max_peeked_snapshots);
         self
     }
 
@@ -343,6 +343,16 @@ impl Builder {
     }
 
     /// Who is told every event. With the feature `testkit`.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use precedent::{Database, record};
+    /// struct Nobody;
+    /// impl record::Recorder for Nobody {
+    ///     fn record(&self, _: record::Event<'_>) {}
+    /// }
+    /// let db = Database::builder().recorder(Arc::new(Nobody)).build();
+    /// ```
     #[cfg(feature = "testkit")]
     pub fn recorder(mut self, recorder: Arc<dyn crate::record::Recorder>) -> Self {
         self.config.recorder = Some(recorder);
@@ -367,5 +377,18 @@ impl std::fmt::Debug for Builder {
             .field("isolation", &self.config.isolation)
             .field("sliding", &self.config.sliding)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests {
+    use super::Builder;
+
+    #[test]
+    fn a_bound_with_a_ceiling_can_be_raised_again() {
+        let most = Builder::default().config.max_peeked_snapshots;
+        let builder = Builder::default().max_peeked_snapshots(0).max_peeked_snapshots(usize::MAX);
+        assert_eq!(builder.config.max_peeked_snapshots, most);
+        assert_eq!(builder.max_peeked_snapshots(0).config.max_peeked_snapshots, 0);
     }
 }

@@ -76,7 +76,7 @@ impl Database {
         &self.engine.name
     }
 
-    /// Opens a table, creating it if there is none of this name.
+    /// Opens a table, creating it if there is none of this name. O(log tables).
     ///
     /// ```
     /// use precedent::{Database, Table};

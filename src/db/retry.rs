@@ -294,7 +294,15 @@ impl Drop for Attempts<'_> {
     }
 }
 
-/// A turn at the gate, without a retry loop. With the feature `testkit`.
+/// A turn at the gate, without a retry loop; ends when it is dropped. With the feature
+/// `testkit`.
+///
+/// ```
+/// use precedent::{Database, GateTurn};
+/// let db = Database::new();
+/// let turn: Option<GateTurn<'_>> = db.shut_gate();
+/// assert!(turn.is_some());
+/// ```
 #[cfg(feature = "testkit")]
 pub struct GateTurn<'db>(#[expect(dead_code, reason = "opens the gate when dropped")] Shut<'db>);
 
@@ -302,6 +310,14 @@ pub struct GateTurn<'db>(#[expect(dead_code, reason = "opens the gate when dropp
 impl Database {
     /// Shuts the gate for this thread, as an aged transaction does, until the turn is
     /// dropped. None if it is shut already. With the feature `testkit`.
+    ///
+    /// ```
+    /// # let db = precedent::Database::new();
+    /// let turn = db.shut_gate();
+    /// assert!(turn.is_some() && db.shut_gate().is_none());
+    /// drop(turn);
+    /// assert!(db.shut_gate().is_some());
+    /// ```
     #[must_use]
     pub fn shut_gate(&self) -> Option<GateTurn<'_>> {
         self.engine.gate.try_close(this_thread()).map(GateTurn)

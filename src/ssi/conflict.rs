@@ -7,6 +7,15 @@ use std::sync::Arc;
 use crate::Timestamp;
 
 /// Names one transaction for as long as its database lives.
+///
+/// ```
+/// use precedent::{Database, TransactionId};
+/// let db = Database::new();
+/// let tx = db.begin();
+/// let id: TransactionId = tx.id();
+/// assert_eq!(TransactionId::from(u64::from(id)), id);
+/// assert!(id.to_string().starts_with('#'));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionId(u64);
 
@@ -30,7 +39,22 @@ impl fmt::Display for TransactionId {
 }
 
 /// A transaction that takes part in a cycle.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// ```
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, u64> = db.table("t")?;
+/// # let slow = db.begin();
+/// # slow.label("slow");
+/// # slow.get(&t, &1);
+/// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+/// # slow.insert(&t, 1, 8);
+/// # let error = slow.commit().unwrap_err();
+/// let edge = &error.conflict().unwrap().cycle()[0];
+/// assert!(edge.from().to_string().contains("slow"));
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Participant {
     pub(crate) id: TransactionId,
     pub(crate) label: Option<Cow<'static, str>>,
@@ -40,18 +64,63 @@ pub struct Participant {
 
 impl Participant {
     /// Which transaction.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let cycle = error.conflict().unwrap().cycle();
+    /// assert_eq!(cycle[0].from().id(), cycle[1].to().id());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> TransactionId {
         self.id
     }
 
     /// What the transaction called itself by [`Transaction::label`](crate::Transaction::label).
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert_eq!((edge.from().label(), edge.to().label()), (Some("slow"), None));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
     }
 
     /// Its final read timestamp.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert!(edge.from().read_timestamp() < edge.to().commit_timestamp().unwrap());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn read_timestamp(&self) -> Timestamp {
         self.read_timestamp
@@ -59,6 +128,22 @@ impl Participant {
 
     /// Its commit timestamp; none for a certified reader and for the transaction that
     /// was aborted.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert_eq!(edge.from().commit_timestamp(), None); // aborted
+    /// assert_eq!(edge.to().commit_timestamp(), Some(db.stats().published));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn commit_timestamp(&self) -> Option<Timestamp> {
         self.commit_timestamp
@@ -66,6 +151,23 @@ impl Participant {
 }
 
 /// Which kind of dependency an edge X -> Y is.
+///
+/// ```
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, u64> = db.table("t")?;
+/// # let slow = db.begin();
+/// # slow.label("slow");
+/// # slow.get(&t, &1);
+/// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+/// # slow.insert(&t, 1, 8);
+/// # let error = slow.commit().unwrap_err();
+/// use precedent::EdgeKind;
+/// let conflict = error.conflict().unwrap(); // a lost update
+/// let kinds: Vec<_> = conflict.cycle().iter().map(|edge| edge.kind()).collect();
+/// assert_eq!(kinds, [EdgeKind::Rw, EdgeKind::Ww]);
+/// # Ok::<(), precedent::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EdgeKind {
@@ -78,7 +180,22 @@ pub enum EdgeKind {
 }
 
 /// One edge of the cycle: `from` must come before `to` in every serial order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// ```
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, u64> = db.table("t")?;
+/// # let slow = db.begin();
+/// # slow.label("slow");
+/// # slow.get(&t, &1);
+/// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+/// # slow.insert(&t, 1, 8);
+/// # let error = slow.commit().unwrap_err();
+/// let edge = &error.conflict().unwrap().cycle()[0];
+/// assert!(edge.to_string().contains("read t[1] as it was before"));
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
     pub(crate) kind: EdgeKind,
     pub(crate) from: Participant,
@@ -89,24 +206,84 @@ pub struct Edge {
 
 impl Edge {
     /// The kind of dependency.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert_eq!(edge.kind(), precedent::EdgeKind::Rw);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn kind(&self) -> EdgeKind {
         self.kind
     }
 
     /// Who comes first.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert_eq!(edge.from().label(), Some("slow"));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn from(&self) -> &Participant {
         &self.from
     }
 
     /// Who comes after.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert_eq!(edge.to(), error.conflict().unwrap().cycle()[1].from());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn to(&self) -> &Participant {
         &self.to
     }
 
     /// The table in which they met; none for a start edge.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert_eq!(edge.table(), Some("t"));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn table(&self) -> Option<&str> {
         self.table.as_deref()
@@ -114,6 +291,21 @@ impl Edge {
 
     /// The key that `to` wrote, in its `Debug` form, or `…` if
     /// [keys are redacted](crate::Builder::redact_keys); none for a start edge.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert_eq!(edge.key(), Some("1"));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
@@ -121,6 +313,22 @@ impl Edge {
 }
 
 /// Which rule refused the commit.
+///
+/// ```
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, u64> = db.table("t")?;
+/// # let slow = db.begin();
+/// # slow.label("slow");
+/// # slow.get(&t, &1);
+/// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+/// # slow.insert(&t, 1, 8);
+/// # let error = slow.commit().unwrap_err();
+/// use precedent::ConflictReason;
+/// let conflict = error.conflict().unwrap(); // a lost update
+/// assert_eq!(conflict.reason(), ConflictReason::Cycle);
+/// # Ok::<(), precedent::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConflictReason {
@@ -151,7 +359,7 @@ pub enum ConflictReason {
 /// assert!(conflict.dot().starts_with("digraph"));
 /// # Ok::<(), precedent::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conflict {
     pub(crate) reason: ConflictReason,
     pub(crate) cycle: Vec<Edge>,
@@ -159,6 +367,21 @@ pub struct Conflict {
 
 impl Conflict {
     /// Which rule refused the commit.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let conflict = error.conflict().unwrap(); // a lost update
+    /// assert_eq!(conflict.reason(), precedent::ConflictReason::Cycle);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn reason(&self) -> ConflictReason {
         self.reason
@@ -171,6 +394,21 @@ impl Conflict {
 
     /// The edges, each starting where the one before it ended; the first one leaves the
     /// aborted transaction and the last one returns to it.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let cycle = error.conflict().unwrap().cycle();
+    /// assert_eq!(cycle[0].from(), cycle[1].to()); // it returns to where it began
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn cycle(&self) -> &[Edge] {
         &self.cycle
@@ -179,6 +417,21 @@ impl Conflict {
 
 impl Conflict {
     /// The cycle as a graph in the DOT language of Graphviz.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.label("slow");
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let conflict = error.conflict().unwrap(); // a lost update
+    /// assert!(conflict.dot().contains("[label=\"rw t[1]\"]"));
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn dot(&self) -> String {
         let mut dot = String::from("digraph conflict {\n");

@@ -40,7 +40,7 @@ use crate::tx::refusal::{Failure, Refused};
 /// assert!(first.timestamp() < second.timestamp());
 /// # Ok::<(), precedent::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Commit {
     timestamp: Timestamp,
 }
@@ -48,6 +48,15 @@ pub struct Commit {
 impl Commit {
     /// The commit timestamp; for a transaction that wrote nothing, the read timestamp at
     /// which it was certified.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, char> = db.table("t")?;
+    /// let ((), commit) = db.transact_with_commit(|tx| Ok(tx.insert(&t, 1, 'a')))?;
+    /// assert_eq!(db.begin_read().finish()?.timestamp(), commit.timestamp());
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
         self.timestamp

@@ -19,7 +19,25 @@ use crate::tx::refusal::{Ear, OnConflict};
 use crate::tx::safety::Safety;
 
 /// Which anomalies a database rules out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// ```
+/// use precedent::{Database, Isolation, Table};
+/// // Two doctors go off duty, each because the other one stays.
+/// let both_may_go = |isolation| -> Result<bool, precedent::Error> {
+///     let db = Database::builder().isolation(isolation).build();
+///     let on_call: Table<&str, bool> = db.table("on call")?;
+///     let (one, other) = (db.begin(), db.begin());
+///     one.get(&on_call, &"Ben");
+///     one.insert(&on_call, "Ada", false);
+///     other.get(&on_call, &"Ada");
+///     other.insert(&on_call, "Ben", false);
+///     Ok(one.commit().is_ok() && other.commit().is_ok())
+/// };
+/// assert!(!both_may_go(Isolation::Serializable)?);
+/// assert!(both_may_go(Isolation::Snapshot)?);
+/// # Ok::<(), precedent::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Isolation {
     /// All of them: strictly serializable.

@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::iter::FusedIterator;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use crate::tx::write_set::OwnWrite;
 /// db.transact(|tx| Ok((1..=4).zip('a'..).for_each(|(k, v)| tx.insert(&t, k, v))))?;
 /// let tx = db.begin();
 /// let mut rows = tx.range(&t, 2..);
+/// assert!(format!("{rows:?}").contains("lower: Included(2)")); // the rows are not read by it
 /// assert_eq!(rows.next(), Some((&2, &'b')));
 /// assert_eq!(rows.next_back(), Some((&4, &'d')));
 /// assert_eq!(rows.collect::<Vec<_>>(), [(&3, &'c')]);
@@ -65,6 +67,7 @@ use crate::tx::write_set::OwnWrite;
 ///
 /// [`Transaction::range`]: crate::Transaction::range
 /// [`Transaction::range_where`]: crate::Transaction::range_where
+#[must_use = "it is lazy: what it is not asked for is neither looked at nor a dependency"]
 pub struct Range<'t, K, V> {
     core: &'t Core<'t>,
     table: &'t TxTable<K, V>,
@@ -381,6 +384,7 @@ impl<K: Key, V: Value> FusedIterator for Range<'_, K, V> {}
 /// assert_eq!(db.read(|tx| tx.keys(&t, ..).copied().collect::<Vec<u8>>())?, [1]);
 /// # Ok::<(), precedent::Error>(())
 /// ```
+#[must_use = "it is lazy"]
 pub struct Keys<'t, K, V>(pub(crate) Range<'t, K, V>);
 
 /// A double-ended iterator over the values of a range, in the order of their keys, by
@@ -394,6 +398,7 @@ pub struct Keys<'t, K, V>(pub(crate) Range<'t, K, V>);
 /// assert_eq!(db.read(|tx| tx.values(&t, ..).sum::<u32>())?, 30);
 /// # Ok::<(), precedent::Error>(())
 /// ```
+#[must_use = "it is lazy"]
 pub struct Values<'t, K, V>(pub(crate) Range<'t, K, V>);
 
 impl<'t, K: Key, V: Value> Iterator for Keys<'t, K, V> {
@@ -427,3 +432,27 @@ impl<K: Key, V: Value> DoubleEndedIterator for Values<'_, K, V> {
 }
 
 impl<K: Key, V: Value> FusedIterator for Values<'_, K, V> {}
+
+/// Not the rows: to look at them would be a read.
+impl<K: fmt::Debug, V> fmt::Debug for Range<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lower, upper) = (self.bounds.lower.as_ref(), self.bounds.upper.as_ref());
+        f.debug_struct("Range")
+            .field("table", &self.table.table.name)
+            .field("lower", &lower.map(|key| &**key))
+            .field("upper", &upper.map(|key| &**key))
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: fmt::Debug, V> fmt::Debug for Keys<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Keys").field(&self.0).finish()
+    }
+}
+
+impl<K: fmt::Debug, V> fmt::Debug for Values<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Values").field(&self.0).finish()
+    }
+}

@@ -2,12 +2,14 @@
 //! the timestamp does not see.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::key_range::KeyRange;
 use crate::store::Quiet;
 use crate::store::index::{Root, Slot};
 use crate::store::tree::Span;
+use crate::timestamp::Timestamp;
 use crate::tx::pinned::Pinned;
 use crate::tx::read_set::{above, below};
 use crate::tx::table::{Key, Value};
@@ -24,6 +26,7 @@ use crate::tx::table::{Key, Value};
 /// db.transact(|tx| Ok((1..=4).zip('a'..).for_each(|(k, v)| tx.insert(&t, k, v))))?;
 /// let snap = db.safe_snapshot();
 /// let mut rows = snap.range(&t, 2..);
+/// assert!(format!("{rows:?}").contains("timestamp"));
 /// assert_eq!(rows.next(), Some((&2, &'b')));
 /// assert_eq!(rows.next_back(), Some((&4, &'d')));
 /// assert_eq!(rows.collect::<Vec<_>>(), [(&3, &'c')]);
@@ -42,6 +45,7 @@ use crate::tx::table::{Key, Value};
 /// assert_eq!(row, None);
 /// # Ok::<(), precedent::Error>(())
 /// ```
+#[must_use = "it is lazy"]
 pub struct SnapshotRange<'s, K, V> {
     snapshot: &'s Pinned,
     /// What was not looked at yet. The index as it was when the range was created: every
@@ -136,6 +140,7 @@ impl<K: Key, V: Value> FusedIterator for SnapshotRange<'_, K, V> {}
 /// assert_eq!(db.safe_snapshot().keys(&t, ..).next_back(), Some(&1));
 /// # Ok::<(), precedent::Error>(())
 /// ```
+#[must_use = "it is lazy"]
 pub struct SnapshotKeys<'s, K, V>(pub(crate) SnapshotRange<'s, K, V>);
 
 /// A double-ended iterator over the values of a range, in the order of their keys, by
@@ -149,6 +154,7 @@ pub struct SnapshotKeys<'s, K, V>(pub(crate) SnapshotRange<'s, K, V>);
 /// assert_eq!(db.safe_snapshot().values(&t, ..).sum::<u32>(), 30);
 /// # Ok::<(), precedent::Error>(())
 /// ```
+#[must_use = "it is lazy"]
 pub struct SnapshotValues<'s, K, V>(pub(crate) SnapshotRange<'s, K, V>);
 
 impl<'s, K: Key, V: Value> Iterator for SnapshotKeys<'s, K, V> {
@@ -182,3 +188,22 @@ impl<K: Key, V: Value> DoubleEndedIterator for SnapshotValues<'_, K, V> {
 }
 
 impl<K: Key, V: Value> FusedIterator for SnapshotValues<'_, K, V> {}
+
+impl<K, V> fmt::Debug for SnapshotRange<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let timestamp = Timestamp::from(self.snapshot.pin.timestamp());
+        f.debug_struct("SnapshotRange").field("timestamp", &timestamp).finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for SnapshotKeys<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SnapshotKeys").field(&self.0).finish()
+    }
+}
+
+impl<K, V> fmt::Debug for SnapshotValues<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SnapshotValues").field(&self.0).finish()
+    }
+}

@@ -10,10 +10,41 @@ use crate::store::index::Index;
 ///
 /// The order must be total and must not change. Nothing unsafe follows if it is not, but
 /// keys may be lost or found twice.
+///
+/// ```
+/// use precedent::{Database, Key, Table, Value};
+/// fn swap<K: Key, V: Value + Clone>(db: &Database, table: &Table<K, V>, keys: (&K, &K)) {
+///     let swapped = db.transact(|tx| {
+///         if let (Some(one), Some(other)) = (tx.get(table, keys.0), tx.get(table, keys.1)) {
+///             tx.insert(table, keys.0.clone(), other.clone());
+///             tx.insert(table, keys.1.clone(), one.clone());
+///         }
+///         Ok(())
+///     });
+///     swapped.expect("two writes exceed no limit");
+/// }
+/// # let db = Database::new();
+/// # let t: Table<u8, char> = db.table("t")?;
+/// # db.transact(|tx| Ok([(1, 'a'), (2, 'b')].map(|(k, v)| tx.insert(&t, k, v))))?;
+/// swap(&db, &t, (&1, &2));
+/// assert!(db.safe_snapshot().values(&t, ..).eq(&['b', 'a']));
+/// # Ok::<(), precedent::Error>(())
+/// ```
 pub trait Key: Ord + Clone + Debug + Send + Sync + 'static {}
 impl<K: Ord + Clone + Debug + Send + Sync + 'static> Key for K {}
 
 /// What a value must be: shareable between threads. Implemented for every type that is.
+///
+/// ```
+/// fn value<V: precedent::Value>(_: V) {}
+/// value(String::new());
+/// value(std::sync::Arc::new([0_u8; 4]));
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn value<V: precedent::Value>(_: V) {}
+/// value(std::rc::Rc::new(1)); // cannot be shared
+/// ```
 pub trait Value: Send + Sync + 'static {}
 impl<V: Send + Sync + 'static> Value for V {}
 
@@ -43,8 +74,15 @@ pub(crate) struct TableInner<K, V> {
     pub(crate) index: Index<K, V>,
 }
 
-impl<K: Key, V: Value> Table<K, V> {
+impl<K, V> Table<K, V> {
     /// The name by which it was opened.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// let ages: Table<String, u8> = Database::new().table("ages")?;
+    /// assert_eq!(ages.name(), "ages");
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name

@@ -19,15 +19,53 @@ use crate::tx::refusal::Failure;
 use crate::tx::table::{Key, Table, Value};
 
 /// Marks a transaction that can write.
+///
+/// ```
+/// use precedent::{Database, ReadWrite, Transaction};
+/// struct Session {
+///     tx: Transaction<'static, ReadWrite>,
+/// }
+/// let session = Session { tx: Database::new().begin_owned() };
+/// session.tx.commit()?;
+/// # Ok::<(), precedent::Error>(())
+/// ```
 #[derive(Debug)]
 pub enum ReadWrite {}
 
 /// Marks a transaction that cannot.
+///
+/// ```
+/// use precedent::{Database, Error, ReadOnly, Transaction};
+/// fn end(tx: Transaction<'_, ReadOnly>) -> Result<(), Error> {
+///     tx.finish().map(drop)
+/// }
+/// end(Database::new().begin_read())?;
+/// # Ok::<(), precedent::Error>(())
+/// ```
+///
+/// ```compile_fail,E0599
+/// # use precedent::{Database, Table};
+/// # let db = Database::new();
+/// # let t: Table<u8, char> = db.table("t")?;
+/// db.begin_read().insert(&t, 1, 'a');
+/// # Ok::<(), precedent::Error>(())
+/// ```
 #[derive(Debug)]
 pub enum ReadOnly {}
 
 /// A transaction that only reads, by [`Database::read`](crate::Database::read) and
 /// [`Database::begin_read`](crate::Database::begin_read).
+///
+/// ```
+/// use precedent::{Database, ReadTransaction, Table};
+/// fn total(tx: &ReadTransaction<'_>, stock: &Table<String, u64>) -> u64 {
+///     tx.values(stock, ..).sum()
+/// }
+/// let db = Database::new();
+/// let stock = db.table("stock")?;
+/// assert_eq!(db.read(|tx| total(tx, &stock))?, 0);
+/// # Ok::<(), precedent::Error>(())
+/// ```
 pub type ReadTransaction<'db> = Transaction<'db, ReadOnly>;
 
 /// A transaction: a snapshot to read from, and writes that nobody sees before it commits.
@@ -39,6 +77,18 @@ pub type ReadTransaction<'db> = Transaction<'db, ReadOnly>;
 /// Everything takes `&self`, so a value that was read can be held while writing. Keys and
 /// values are borrowed from the transaction; the references live until it ends, also
 /// those to own values that were overwritten or removed since.
+///
+/// The names are those of `BTreeMap`, with the table as first argument, where the meaning is
+/// the same; a [`Snapshot`](crate::Snapshot) reads by the same ones. What differs:
+///
+/// | `BTreeMap` | here |
+/// | --- | --- |
+/// | `insert`, `remove`, which return the old value | [`replace`](Self::replace), [`take`](Self::take); `insert` and `remove` are blind and return nothing |
+/// | `entry` | [`insert_if_absent`](Self::insert_if_absent), [`get_or_insert_with`](Self::get_or_insert_with), [`update`](Self::update) |
+/// | `len`, in O(1) | [`count`](Self::count) of a range, in O(rows): a size kept would make every two writers meet |
+/// | `iter`, `is_empty`, `keys`, `values` of the whole map | [`range`](Self::range), [`is_empty`](Self::is_empty), [`keys`](Self::keys), [`values`](Self::values) of a range, such as `..` |
+/// | `range`, which panics if start lies after end | empty then |
+/// | `range_mut`, `get_mut` | none: values that others may see are never changed in place |
 ///
 /// A transaction is `Send`, but not `Sync`:
 ///
@@ -317,6 +367,7 @@ impl<'db, M> Transaction<'db, M> {
     /// let db = precedent::Database::new();
     /// assert_ne!(db.begin().id(), db.begin().id());
     /// ```
+    #[must_use]
     pub fn id(&self) -> TransactionId {
         self.core.id()
     }
@@ -347,6 +398,7 @@ impl<'db, M> Transaction<'db, M> {
     /// assert_eq!(tx.read_timestamp(), commit.timestamp());
     /// # Ok::<(), precedent::Error>(())
     /// ```
+    #[must_use]
     pub fn read_timestamp(&self) -> Timestamp {
         Timestamp::from(self.core.snapshot())
     }
@@ -357,6 +409,7 @@ impl<'db, M> Transaction<'db, M> {
     /// let db = precedent::Database::new();
     /// assert_eq!(db.begin().attempt(), 1);
     /// ```
+    #[must_use]
     pub fn attempt(&self) -> u32 {
         self.core.attempt.unwrap_or(1)
     }
@@ -379,6 +432,7 @@ impl<'db, M> Transaction<'db, M> {
     /// assert!(tx.is_doomed() && tx.commit().is_err());
     /// # Ok::<(), precedent::Error>(())
     /// ```
+    #[must_use]
     pub fn is_doomed(&self) -> bool {
         self.core.is_doomed()
     }

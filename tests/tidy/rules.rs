@@ -128,6 +128,49 @@ pub fn unwraps(source: &Source) -> Vec<String> {
     calls.map(|(place, _)| complaint(source, place, "`unwrap()`")).collect()
 }
 
+/// Every item of the public interface needs a running example in its docs. What is `pub` in
+/// a private module counts too: the root re-exports it, or it should not be `pub`. Fields,
+/// variants and what a trait asks for are covered by the example of their type. Pass the file
+/// without its tests.
+pub fn missing_examples(source: &Source) -> Vec<String> {
+    // The last three begin a function or a trait.
+    const ITEMS: [&str; 11] = [
+        "fn", "struct", "enum", "union", "trait", "type", "const", "static", "async", "unsafe",
+        "extern",
+    ];
+    let mut complaints = Vec::new();
+    let all: Vec<_> = words(&source.code).collect();
+    for pair in all.windows(2) {
+        let [(place, first), (next, item)] = pair else { continue };
+        let between = source.code[place + first.len()..*next].trim();
+        let line = source.line_at(*place);
+        let is_item = *first == "pub" && between.is_empty() && ITEMS.contains(item);
+        if is_item && !has_example(source, line) {
+            let code = source.code.lines().nth(line - 1).unwrap_or_default().trim();
+            complaints.push(complaint(source, *place, &format!("no example: `{code}`")));
+        }
+    }
+    complaints
+}
+
+/// Whether the doc comment above the item on this line has a block that runs.
+fn has_example(source: &Source, line: usize) -> bool {
+    let text: Vec<_> = source.text.lines().collect();
+    let code: Vec<_> = source.code.lines().collect();
+    let is_above = |above: &usize| {
+        let is_doc = text[*above].trim_start().starts_with("///");
+        // An attribute, which may go over several lines.
+        let is_attribute =
+            !code[*above].trim().is_empty() && !code[*above].trim_end().ends_with([';', '{', '}']);
+        is_doc || is_attribute
+    };
+    let mut docs: Vec<_> = (0..line - 1).rev().take_while(is_above).collect();
+    docs.reverse();
+    let docs = docs.iter().filter_map(|above| text[*above].trim_start().strip_prefix("///"));
+    let fences = docs.filter_map(|line| line.trim().strip_prefix("```"));
+    fences.step_by(2).any(|info| matches!(info, "" | "rust" | "should_panic"))
+}
+
 /// Rust blocks that are not compiled.
 pub fn ignored_blocks(path: &str, markdown: &str) -> Vec<String> {
     let mut complaints = Vec::new();

@@ -154,6 +154,34 @@ fn ignored_blocks_are_refused() {
 }
 
 #[test]
+fn public_items_without_a_running_example_are_refused() {
+    let rule = rules::missing_examples;
+    for bad in [
+        "pub fn f() {}",
+        "/// Words.\npub struct S;",
+        "/// ```text\n/// a figure\n/// ```\npub enum E {}",
+        "/// ```compile_fail,E0277\n/// f()\n/// ```\npub trait T {}",
+        "/// ```no_run\n/// f()\n/// ```\npub const fn f() {}",
+        "/// ```\n/// f()\n/// ```\nfn g() {}\npub unsafe fn f() {}",
+        "// ```\n// f()\n// ```\npub const C: u8 = 1;",
+        "impl S {\n    /// It says \"```\" only.\n    #[must_use]\n    pub type A = u8;\n}",
+    ] {
+        refuses(rule, bad);
+    }
+    for good in [
+        "/// ```\n/// f()\n/// ```\npub fn f() {}",
+        "/// ```text\n/// f\n/// ```\n///\n/// ```rust\n/// f()\n/// ```\npub struct S(pub u8);",
+        "/// ```should_panic\n/// f()\n/// ```\n#[cfg(\n    all(),\n)]\n#[must_use]\npub fn f() {}",
+        "pub(crate) fn f() {}\npub(in crate::tx) struct S;\npub mod m;\npub use m::S;",
+        "impl Iterator for S {\n    fn next(&mut self) {}\n}\nstruct S {\n    pub field: u8,\n}",
+        "#[cfg(test)]\nmod tests {\n    pub fn f() {}\n}",
+        "// pub fn f()",
+    ] {
+        accepts(rule, good);
+    }
+}
+
+#[test]
 fn invariants_are_words_of_their_own() {
     let found = rules::defined_invariants("**I1** and **I12**, but not I3, **Ix** or **I4");
     assert_eq!(found, BTreeSet::from(["I1".to_owned(), "I12".to_owned()]));

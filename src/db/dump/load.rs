@@ -18,7 +18,18 @@ use crate::tx::{Commit, Key, Table, Transaction, Value};
 /// Each of its tables must be named, with types that read what was written: the ones it was
 /// dumped with, or others that understand the same data, such as a struct with one more
 /// field that has a default. [`commit_to`](Self::commit_to) loads all of them, or nothing.
-/// [`Dump`](crate::Dump) has an example.
+///
+/// ```
+/// use precedent::{Database, Dump, Load, Table};
+/// # let db = Database::new();
+/// # let stock: Table<String, u32> = db.table("stock")?;
+/// # let mut bytes = Vec::new();
+/// # Dump::new(&db.safe_snapshot()).table(&stock).write_to(&mut bytes)?;
+/// let copy = Database::new();
+/// let stock: Table<String, u32> = copy.table("stock")?;
+/// Load::read_from(&bytes[..])?.table(&stock).commit_to(&copy)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing is loaded before `commit_to`"]
 pub struct Load {
     head: Head,
@@ -27,7 +38,19 @@ pub struct Load {
 }
 
 /// What was loaded; by [`Load::commit_to`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// # use precedent::{Database, Dump, Load};
+/// # let db = Database::new();
+/// # let mut bytes = Vec::new();
+/// # Dump::new(&db.safe_snapshot()).write_to(&mut bytes)?;
+/// let copy = Database::new();
+/// let summary = Load::read_from(&bytes[..])?.commit_to(&copy)?;
+/// assert_eq!((summary.tables, summary.rows), (0, 0));
+/// assert_eq!(summary.commit.timestamp(), copy.stats().published);
+/// # Ok::<(), precedent::DumpError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct LoadSummary {
     /// The commit that loaded it.

@@ -1,6 +1,7 @@
 //! Writing a dump.
 
 use std::any::type_name;
+use std::fmt;
 use std::io::Write;
 
 use serde::Serialize;
@@ -51,7 +52,16 @@ pub struct Dump<'s> {
 }
 
 /// What was dumped; by [`Dump::write_to`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// # use precedent::{Database, Dump};
+/// # let db = Database::new();
+/// let snapshot = db.safe_snapshot();
+/// let summary = Dump::new(&snapshot).write_to(std::io::sink())?;
+/// assert_eq!(summary.timestamp, snapshot.timestamp());
+/// # Ok::<(), precedent::DumpError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DumpSummary {
     /// The snapshot's: the newest commit that is in the dump.
@@ -148,6 +158,13 @@ impl<'s> Dump<'s> {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Dump<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables: Vec<_> = self.tables.iter().map(|table| table.name()).collect();
+        f.debug_struct("Dump").field("snapshot", self.snapshot).field("tables", &tables).finish()
     }
 }
 

@@ -27,7 +27,8 @@ use crate::tx::{Commit, Key, Table, Transaction, Value};
 /// # Dump::new(&db.safe_snapshot()).table(&stock).write_to(&mut bytes)?;
 /// let copy = Database::new();
 /// let stock: Table<String, u32> = copy.table("stock")?;
-/// Load::read_from(&bytes[..])?.table(&stock).commit_to(&copy)?;
+/// let load = Load::read_from(&bytes[..])?.table(&stock);
+/// std::thread::spawn(move || load.commit_to(&copy)).join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "nothing is loaded before `commit_to`"]
@@ -72,7 +73,7 @@ struct Section {
 }
 
 /// A table to load into.
-trait Target {
+trait Target: Send + Sync {
     fn name(&self) -> &str;
     /// Puts all rows of the section into the table.
     fn fill(&self, tx: &Transaction<'_>, section: &Section) -> Result<(), DumpError>;

@@ -57,7 +57,9 @@ pub struct Dump<'s> {
 /// # use precedent::{Database, Dump};
 /// # let db = Database::new();
 /// let snapshot = db.safe_snapshot();
-/// let summary = Dump::new(&snapshot).write_to(std::io::sink())?;
+/// let dump = Dump::new(&snapshot);
+/// let write = || dump.write_to(std::io::sink()); // it can be sent to other threads
+/// let summary = std::thread::scope(|scope| scope.spawn(write).join().unwrap())?;
 /// assert_eq!(summary.timestamp, snapshot.timestamp());
 /// # Ok::<(), precedent::DumpError>(())
 /// ```
@@ -75,7 +77,7 @@ pub struct DumpSummary {
 }
 
 /// A table that can be written.
-trait Source {
+trait Source: Send + Sync {
     fn name(&self) -> &str;
     /// Writes it; how many rows it has.
     fn write(&self, snapshot: &Snapshot, out: &mut Writer<'_>) -> Result<u64, DumpError>;

@@ -38,9 +38,16 @@ const SEGMENT: usize = 3;
 /// Snapshots that one transaction can pin at the same time: the one that it reads, the one
 /// that it slides to, and those at which `peek` handed something out.
 #[cfg(not(precedent_loom))]
-pub(crate) const PINS: usize = 4;
+pub(crate) const PINS: usize = 5;
 #[cfg(precedent_loom)]
 pub(crate) const PINS: usize = 3;
+
+/// At how many snapshots `peek` can have handed something out. Beside them there is room for
+/// the present one and, though that was peeked at too, for two folds in one certification.
+#[cfg(not(precedent_loom))]
+pub(crate) const PEEKED: usize = PINS - 3;
+#[cfg(precedent_loom)]
+pub(crate) const PEEKED: usize = PINS - 2;
 
 /// What a slot says when it holds nothing back.
 const NOTHING: u64 = u64::MAX;

@@ -10,7 +10,7 @@ use crate::ssi::log::{Bounds, CommitLog, Horizon};
 use crate::store::collector::{Collecting, Collector};
 use crate::store::pins::Pins;
 use crate::store::publisher::Publisher;
-use crate::store::registry::{PINS, Registry};
+use crate::store::registry::{PEEKED, Registry};
 use crate::store::usage::Usage;
 use crate::sync::{AtomicU64, Clock, Ordering};
 use crate::trace;
@@ -87,7 +87,7 @@ impl Default for Config {
             max_own_values: 1 << 24,
             max_footprint: 1 << 24,
             max_bytes: None,
-            max_peeked_snapshots: PINS - 2,
+            max_peeked_snapshots: PEEKED,
             max_search_steps: 10_000_000,
             max_retained_commits: 65_536,
             max_danger_intervals: 1024,

@@ -257,7 +257,9 @@ impl Builder {
     }
 
     /// How many commits and certified readers are remembered for the certification of those
-    /// who are older. By default 65,536, about 10 MB for small transactions. Beyond it the
+    /// who are older. By default 65,536, about 10 MB for small transactions. Beyond it,
+    /// certified readers of equal snapshots first come to share one footprint, which counts
+    /// once and for each absence, range and predicate in it. If that is not enough, the
     /// log is folded: half of them are forgotten. A transaction that began before the fold
     /// can still commit, if everything that it observed is the same at the fold; else it is
     /// aborted as [`Conservative`](crate::ConflictReason::Conservative). Nobody who is

@@ -44,8 +44,11 @@ pub struct Stats {
     pub versions: usize,
     /// Commits whose footprints are kept for certifications to come.
     pub retained_commits: usize,
-    /// Certified readers whose footprints are kept for certifications to come.
+    /// Footprints of certified readers that are kept for certifications to come.
     pub retained_readers: usize,
+    /// Certified readers that have come to share a footprint with others of the same read
+    /// timestamp, because there was more than `max_retained_commits`.
+    pub shared_readers: u64,
     /// Intervals of timestamps that are no safe snapshots.
     pub danger_intervals: usize,
     /// Commits whose footprints were forgotten though somebody older was active, because
@@ -155,6 +158,7 @@ impl Database {
             tables,
             retained_commits,
             retained_readers,
+            shared_readers: engine.log.shared(),
             danger_intervals,
             folded_commits: engine.log.folded(),
             merged_intervals: engine.log.dangers_merged(),

@@ -60,6 +60,7 @@ pub struct Participant {
     pub(crate) label: Option<Cow<'static, str>>,
     pub(crate) read_timestamp: Timestamp,
     pub(crate) commit_timestamp: Option<Timestamp>,
+    pub(crate) sharing: usize,
 }
 
 impl Participant {
@@ -147,6 +148,27 @@ impl Participant {
     #[must_use]
     pub fn commit_timestamp(&self) -> Option<Timestamp> {
         self.commit_timestamp
+    }
+
+    /// Of a certified reader: how many others at the same read timestamp share its
+    /// footprint, because the log was crowded. It may be one of them that the edge is from.
+    ///
+    /// ```
+    /// # use precedent::{Database, Table};
+    /// # let db = Database::new();
+    /// # let t: Table<u8, u64> = db.table("t")?;
+    /// # let slow = db.begin();
+    /// # slow.get(&t, &1);
+    /// # db.transact(|quick| Ok(quick.insert(&t, 1, 7)))?;
+    /// # slow.insert(&t, 1, 8);
+    /// # let error = slow.commit().unwrap_err();
+    /// let edge = &error.conflict().unwrap().cycle()[0];
+    /// assert_eq!(edge.from().sharing(), 0);
+    /// # Ok::<(), precedent::Error>(())
+    /// ```
+    #[must_use]
+    pub fn sharing(&self) -> usize {
+        self.sharing
     }
 }
 
@@ -512,6 +534,11 @@ impl fmt::Display for Participant {
         match self.commit_timestamp {
             Some(commit) => write!(f, " (commit {commit})"),
             None => write!(f, " (snapshot {})", self.read_timestamp),
+        }?;
+        match self.sharing {
+            0 => Ok(()),
+            1 => f.write_str(" or another reader there"),
+            others => write!(f, " or one of {others} other readers there"),
         }
     }
 }

@@ -27,6 +27,10 @@ pub(crate) trait Part: Send + Sync + 'static {
 
     /// The key of a write, in its `Debug` form.
     fn key(&self, write: usize) -> String;
+
+    /// What this part or any of the others, of the same table, observed; and how much of it
+    /// is not bounded by the rows of the table. Runs the user's `cmp` and `clone`.
+    fn joined(&self, others: &[&dyn Part]) -> (Arc<dyn Part>, usize);
 }
 
 /// A small summary of keys and tables. Only ever a filter before the exact test.
@@ -47,6 +51,12 @@ impl Signature {
     /// Adds a whole table.
     pub(crate) fn add_table(&mut self, table: u64) {
         self.tables |= 1 << (table & 63);
+    }
+
+    /// Adds all that another one has.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        self.keys.iter_mut().zip(&other.keys).for_each(|(mine, theirs)| *mine |= theirs);
+        self.tables |= other.tables;
     }
 
     /// False only if nothing in one can be in the other.
@@ -122,6 +132,8 @@ pub(crate) struct Body {
     pub(crate) label: Option<Cow<'static, str>>,
     /// The final, slid, read timestamp.
     pub(crate) snapshot: u64,
+    /// Of a published reader: how many others share its footprint.
+    pub(crate) sharing: usize,
     pub(crate) footprint: Footprint,
 }
 
@@ -133,6 +145,7 @@ impl Body {
             label: self.label.clone(),
             read_timestamp: Timestamp::from(self.snapshot),
             commit_timestamp: commit.map(Timestamp::from),
+            sharing: self.sharing,
         }
     }
 }

@@ -10,7 +10,8 @@
 //! one step under the lock, and only if nothing has come since the transaction was last
 //! certified, or nothing that its reads could meet (I1). No user code runs under it.
 //!
-//! The log is bounded. Beyond the bound it is *folded*: the oldest entries and readers go
+//! The log is bounded. Beyond the bound, readers of the same snapshot first come to share one
+//! footprint; if that is not enough it is *folded*: the oldest entries and readers go
 //! though somebody older is still active, and nothing is kept in their place. Whoever is
 //! older than the *fold point*, the newest commit that was forgotten, moves up to it before
 //! it ends, if everything that it observed is the same there; else it fails as conservative.
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use crate::bugs::{Bug, Bugs};
 use crate::ssi::danger::Danger;
 use crate::ssi::footprint::{Body, Footprint, Witness};
+use crate::ssi::share::{Reader, Sharing, share};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// Later than every commit timestamp.
@@ -32,6 +34,8 @@ const BATCH: usize = 128;
 const FORGET: usize = 1024;
 /// New entries that a commit looks at under the lock before it certifies anew.
 const SECOND_LOOK: usize = 8;
+/// Footprints of readers are shared anew after so many publications: this share of the bound.
+const SHARE: usize = 16;
 
 /// A committed read-write transaction.
 #[derive(Clone)]
@@ -128,6 +132,8 @@ pub(crate) struct CommitLog {
     base: AtomicU64,
     /// How many entries were folded. A counter.
     folded: AtomicU64,
+    /// How many readers have come to share another's footprint. A counter.
+    shared: AtomicU64,
     bounds: Bounds,
     bugs: Bugs,
 }
@@ -139,9 +145,14 @@ struct State {
     entries: VecDeque<Entry>,
     /// (c, s) of the retained entries whose s is smaller than that of all after them.
     oldest: VecDeque<(u64, u64)>,
-    readers: VecDeque<Arc<Body>>,
+    /// Ascending by their numbers.
+    readers: VecDeque<Reader>,
+    /// How much they count against the bound: the sum of their weights.
+    readers_weight: usize,
     /// How many readers were ever published.
     readers_published: u64,
+    /// How many of them had been published when footprints were last shared.
+    readers_considered: u64,
     danger: Danger,
 }
 
@@ -153,7 +164,9 @@ impl CommitLog {
                 entries: VecDeque::new(),
                 oldest: VecDeque::new(),
                 readers: VecDeque::new(),
+                readers_weight: 0,
                 readers_published: 0,
+                readers_considered: 0,
                 danger: Danger::new(bounds.dangers),
             }),
             retained: AtomicUsize::new(0),
@@ -161,6 +174,7 @@ impl CommitLog {
             oldest_snapshot: AtomicU64::new(NEVER),
             base: AtomicU64::new(0),
             folded: AtomicU64::new(0),
+            shared: AtomicU64::new(0),
             bounds,
             bugs,
         }
@@ -244,8 +258,10 @@ impl CommitLog {
         }
         // Whoever is older than a folded reader moves up past it before it ends.
         if publish && !folded {
-            state.readers.push_back(Arc::clone(body));
             state.readers_published += 1;
+            let reader = Reader::new(state.readers_published, Arc::clone(body));
+            state.readers_weight += reader.weight;
+            state.readers.push_back(reader);
             self.note_lengths(&state);
         }
         Ok(())
@@ -266,6 +282,44 @@ impl CommitLog {
             return timestamp;
         }
         self.state.lock().danger.newest_outside(timestamp)
+    }
+
+    /// If there is more than the bound, lets published readers of equal snapshots share one
+    /// footprint: a path goes through any of them where it goes through one. Runs the user's
+    /// `cmp` and `clone`. Only whoever has the right to collect calls it. Returns what is
+    /// replaced, for the caller to destroy outside every lock. O(n log n) for n readers, once
+    /// in as many publications as are a share of the bound.
+    pub(crate) fn share_readers(&self) -> Vec<Reader> {
+        // Relaxed: a hint.
+        if self.retained.load(Ordering::Relaxed) <= self.bounds.retained {
+            return Vec::new();
+        }
+        let mut readers = Vec::new();
+        {
+            let mut state = self.state.lock();
+            let news = state.readers_published - state.readers_considered;
+            if news <= (self.bounds.retained / SHARE) as u64 {
+                return Vec::new();
+            }
+            state.readers_considered = state.readers_published;
+        }
+        while !self.state.lock().copy_published(&mut readers) {}
+        let Sharing { joined, replaced } = share(readers);
+        if joined.is_empty() {
+            return Vec::new();
+        }
+        let mut state = self.state.lock();
+        state.replace_readers(joined, &replaced);
+        self.note_lengths(&state);
+        drop(state);
+        // Relaxed: a counter, raised by one collector at a time.
+        self.shared.fetch_add(replaced.len() as u64, Ordering::Relaxed);
+        replaced
+    }
+
+    /// How many readers have come to share another's footprint.
+    pub(crate) fn shared(&self) -> u64 {
+        self.shared.load(Ordering::Relaxed)
     }
 
     /// Drops what no transaction at or above the low-water mark can need, and folds what
@@ -316,7 +370,7 @@ impl CommitLog {
         self.retained.load(Ordering::Relaxed)
     }
 
-    /// Retained entries, published readers, danger intervals.
+    /// Retained entries, footprints of published readers, danger intervals.
     pub(crate) fn lengths(&self) -> (usize, usize, usize) {
         let state = self.state.lock();
         (state.entries.len(), state.readers.len(), state.danger.len())
@@ -329,7 +383,7 @@ impl CommitLog {
 
     fn note_lengths(&self, state: &State) {
         // Relaxed and Release: hints; `in_danger` and `oldest_snapshot` name their pairs.
-        self.retained.store(state.entries.len() + state.readers.len(), Ordering::Relaxed);
+        self.retained.store(state.entries.len() + state.readers_weight, Ordering::Relaxed);
         self.dangers.store(state.danger.len(), Ordering::Release);
         let oldest = state.oldest.front().map_or(NEVER, |&(_, snapshot)| snapshot);
         self.oldest_snapshot.store(oldest, Ordering::Release);
@@ -339,7 +393,7 @@ impl CommitLog {
 /// What [`CommitLog::forget`] took out.
 pub(crate) struct Forgotten {
     entries: Vec<Entry>,
-    readers: Vec<Arc<Body>>,
+    readers: Vec<Reader>,
 }
 
 impl Forgotten {
@@ -394,32 +448,69 @@ impl State {
         view.position == self.last
     }
 
+    /// The readers with a number above this one.
+    fn readers_after(&self, number: u64) -> impl Iterator<Item = &Reader> {
+        let skip = self.readers.partition_point(|reader| reader.number <= number);
+        self.readers.range(skip..).take(BATCH)
+    }
+
     /// Copies a batch; true if nothing is left.
     fn copy_readers(&self, view: &mut View) -> bool {
-        let gone = self.readers_published - self.readers.len() as u64;
-        let skip = view.readers_position.max(gone) - gone;
-        let batch = self.readers.range(skip as usize..).take(BATCH);
-        let before = view.readers_position.max(gone);
-        let mut copied = 0;
-        for reader in batch {
-            copied += 1;
-            if reader.snapshot > view.snapshot {
-                view.readers.push(Arc::clone(reader));
+        let mut reached = self.readers_published;
+        for (copied, reader) in self.readers_after(view.readers_position).enumerate() {
+            if reader.body.snapshot > view.snapshot {
+                view.readers.push(Arc::clone(&reader.body));
+            }
+            if copied + 1 == BATCH {
+                reached = reader.number;
             }
         }
-        view.readers_position = before + copied;
-        view.readers_position == self.readers_published
+        view.readers_position = reached;
+        reached == self.readers_published
+    }
+
+    /// Copies a batch of all; true if nothing is left.
+    fn copy_published(&self, readers: &mut Vec<Reader>) -> bool {
+        let before = readers.len();
+        let number = readers.last().map_or(0, |reader| reader.number);
+        readers.extend(self.readers_after(number).cloned());
+        readers.len() < before + BATCH
+    }
+
+    /// Both ascending. What is replaced by one that was joined has at most its number; so
+    /// a view that has looked at all of the former misses nothing without the latter.
+    fn replace_readers(&mut self, joined: Vec<Reader>, replaced: &[Reader]) {
+        let mut replaced = replaced.iter().map(|reader| reader.number).peekable();
+        let mut joined = joined.into_iter().peekable();
+        let mut left = VecDeque::with_capacity(self.readers.len());
+        for reader in self.readers.drain(..) {
+            if replaced.next_if_eq(&reader.number).is_some() {
+                self.readers_weight -= reader.weight;
+                if let Some(instead) = joined.next_if(|instead| instead.number == reader.number) {
+                    self.readers_weight += instead.weight;
+                    left.push_back(instead);
+                }
+            } else {
+                left.push_back(reader);
+            }
+        }
+        self.readers = left;
     }
 
     /// Up to which commit the log must go, if it holds more than `bound`; else 0.
     fn fold_point(&self, bound: usize) -> u64 {
-        if self.entries.len() + self.readers.len() <= bound {
+        if self.entries.len() + self.readers_weight <= bound {
             return 0;
         }
         let keep = bound / 2;
         let of_entries = self.last - self.entries.len().min(keep) as u64;
-        let too_many = self.readers.len().saturating_sub(keep);
-        let of_readers = self.readers.range(..too_many).map(|reader| reader.snapshot).max();
+        let mut too_many = self.readers_weight.saturating_sub(keep);
+        let of_readers = self.readers.iter().map_while(|reader| {
+            let goes = too_many > 0;
+            too_many = too_many.saturating_sub(reader.weight);
+            goes.then_some(reader.body.snapshot)
+        });
+        let of_readers = of_readers.max();
         of_entries.max(of_readers.unwrap_or(0))
     }
 
@@ -434,10 +525,11 @@ impl State {
         let mut readers = Vec::new();
         // Of a fold, only what the base has passed already.
         let reached = horizon.low_water.max(fold_to.min(base));
-        let forgettable = |reader: &Arc<Body>| reader.snapshot <= reached;
+        let forgettable = |reader: &Reader| reader.body.snapshot <= reached;
         while readers.len() < FORGET && self.readers.front().is_some_and(forgettable) {
             readers.extend(self.readers.pop_front());
         }
+        self.readers_weight -= readers.iter().map(|reader| reader.weight).sum::<usize>();
         self.danger.forget(horizon.danger);
         // After one long transaction a long log is not needed again.
         if self.entries.len() < self.entries.capacity() / 4 {

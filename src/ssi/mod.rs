@@ -7,5 +7,6 @@ mod danger;
 pub(crate) mod explain;
 pub(crate) mod footprint;
 pub(crate) mod log;
+mod share;
 
 pub use conflict::{Conflict, ConflictReason, Edge, EdgeKind, Participant, TransactionId};

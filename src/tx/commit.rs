@@ -293,6 +293,7 @@ impl Core<'_> {
             id: self.id(),
             label: self.label.borrow().clone(),
             snapshot: self.snapshot(),
+            sharing: 0,
             footprint,
         };
         (body, std::mem::take(&mut leases.0))

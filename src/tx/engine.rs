@@ -184,6 +184,7 @@ impl Engine {
         self.keep_timeout();
         let horizon = self.horizon();
         let before = self.log.folded();
+        collecting.destroy(|| drop(self.log.share_readers()));
         collecting.destroy(|| drop(self.log.try_forget(horizon)));
         self.tell_folds(before);
         self.collect(&collecting, TIDY_RECORDS + self.collector.pending() / TIDY_SHARE);
@@ -195,6 +196,7 @@ impl Engine {
         let Some(collecting) = self.collector.begin() else { return };
         self.keep_timeout();
         let before = self.log.folded();
+        collecting.destroy(|| drop(self.log.share_readers()));
         let mut more = true;
         while more {
             let forgotten = self.log.forget(self.horizon());

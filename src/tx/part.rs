@@ -95,6 +95,26 @@ impl<K: Key, V: Value> Footprinted for Part<K, V> {
     fn key(&self, write: usize) -> String {
         format!("{:?}", self.writes[write].record.key())
     }
+
+    fn joined(&self, others: &[&dyn Footprinted]) -> (Arc<dyn Footprinted>, usize) {
+        let others = others.iter().filter_map(|other| other.as_any().downcast_ref::<Self>());
+        let parts = || std::iter::once(self).chain(others.clone());
+        let mut hits: Vec<RecordId> = parts().flat_map(|part| &part.hits).copied().collect();
+        hits.sort_unstable();
+        hits.dedup();
+        let observed = Observed::of_all(parts().map(|part| &part.observed));
+        let ranges = coalesce(parts().flat_map(|part| &part.ranges).map(Bounds::again).collect());
+        let apart = observed.len() + ranges.len();
+        let part = Self {
+            table: Arc::clone(&self.table),
+            hits: hits.into(),
+            observed,
+            ranges,
+            writes: Vec::new(),
+            written: Box::default(),
+        };
+        (Arc::new(part), apart)
+    }
 }
 
 impl<K: Key, V: Value> Part<K, V> {

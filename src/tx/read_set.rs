@@ -17,6 +17,14 @@ pub(crate) struct Bounds<K> {
     pub(crate) upper: Bound<Quiet<K>>,
 }
 
+impl<K: Clone> Bounds<K> {
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        let again = |bound: &Bound<Quiet<K>>| bound.as_ref().map(|key| Quiet::new((**key).clone()));
+        Self { lower: again(&self.lower), upper: again(&self.upper) }
+    }
+}
+
 /// Whether a lower bound admits a key.
 pub(crate) fn above<K: Ord, H: std::ops::Deref<Target = K>>(lower: &Bound<H>, key: &K) -> bool {
     match lower {
@@ -102,6 +110,22 @@ impl<K: Ord, V> Scan<K, V> {
         reached && above(&self.bounds.lower, key) && below(&self.bounds.upper, key)
     }
 
+    /// The same once more, independent of the transaction that drove it.
+    fn again(&self) -> Self
+    where
+        K: Clone,
+    {
+        Self {
+            number: self.number,
+            bounds: Arc::clone(&self.bounds),
+            mask: self.mask.clone(),
+            predicate: self.predicate.clone(),
+            front: self.front.keep(),
+            back: self.back.keep(),
+            whole: self.whole,
+        }
+    }
+
     pub(crate) fn observes(&self) -> bool {
         self.whole || !self.front.is_nowhere() || !self.back.is_nowhere()
     }
@@ -120,6 +144,31 @@ impl<K, V> Default for Observed<K, V> {
 }
 
 impl<K: Ord, V> Observed<K, V> {
+    /// All that several transactions observed. Runs the user's `cmp` and `clone`.
+    pub(crate) fn of_all<'o>(several: impl Iterator<Item = &'o Self>) -> Self
+    where
+        K: Clone + 'o,
+        V: 'o,
+    {
+        let mut all = Self::default();
+        for one in several {
+            let mut absences = std::mem::take(&mut all.absences);
+            one.absences.for_each(|absent| {
+                if let Err(path) = absences.find(|other| (***other).cmp(absent)) {
+                    absences.insert_at(&path, Arc::clone(absent));
+                }
+            });
+            all.absences = absences;
+            all.scans.extend(one.scans.iter().map(Scan::again));
+        }
+        all
+    }
+
+    /// How many absences, ranges and predicates there are.
+    pub(crate) fn len(&self) -> usize {
+        self.absences.len() + self.scans.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.absences.is_empty() && !self.scans.iter().any(Scan::observes)
     }

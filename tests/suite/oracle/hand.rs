@@ -260,8 +260,12 @@ fn end(end: &DraftEnd, drafts: &[Draft]) -> End {
         DraftEnd::Settled(end) => return end.clone(),
         DraftEnd::Refused { as_reader, edges } => (*as_reader, edges),
     };
-    let member =
-        |place: usize| Member { id: place as u64, s: drafts[place].s(), c: drafts[place].c() };
+    let member = |place: usize| Member {
+        id: place as u64,
+        s: drafts[place].s(),
+        c: drafts[place].c(),
+        sharing: 0,
+    };
     let edges = edges.iter().map(|&(kind, from, to, letter)| CycleEdge {
         kind,
         from: member(from),

@@ -235,6 +235,8 @@ pub struct Member {
     pub s: Ts,
     /// Its commit timestamp, as reported.
     pub c: Option<Ts>,
+    /// How many other readers of the same snapshot it may be instead.
+    pub sharing: usize,
 }
 
 /// The kinds of dependency that a report can claim.

@@ -26,14 +26,33 @@ pub fn check(court: &Court<'_>, refused: &Node<'_>, report: &Cycle) -> Result<()
         }
     }
     report.edges.iter().try_for_each(|reported| {
-        let from = member(court, refused, &reported.from)?;
-        let to = member(court, refused, &reported.to)?;
-        if is_real(from, to, reported) {
+        let from = members(court, refused, &reported.from)?;
+        let to = members(court, refused, &reported.to)?;
+        if from.iter().any(|from| to.iter().any(|to| is_real(from, to, reported))) {
             Ok(())
         } else {
             Err(format!("there is no such edge: {reported:?}"))
         }
     })
+}
+
+/// The nodes that a report means: the one that it names, and if that shares its footprint
+/// all readers of the same snapshot.
+fn members<'a>(
+    court: &'a Court<'_>,
+    refused: &'a Node<'_>,
+    named: &Member,
+) -> Result<Vec<&'a Node<'a>>, String> {
+    let one = member(court, refused, named)?;
+    if named.sharing == 0 {
+        return Ok(vec![one]);
+    }
+    let alike = |node: &&Node<'_>| (node.s, node.c) == (named.s, None);
+    let all: Vec<_> = court.graph().nodes().iter().filter(alike).collect();
+    if one.c.is_some() || all.len() <= named.sharing {
+        return Err(format!("{} readers are there for {named:?}", all.len()));
+    }
+    Ok(all)
 }
 
 /// The node that a report means, with the timestamps that it has.

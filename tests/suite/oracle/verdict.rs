@@ -15,7 +15,7 @@ pub struct Verdict {
     pub aborts: u64,
     /// Of those: for a bound, without a cycle.
     pub conservative: u64,
-    sightings: u16,
+    sightings: u32,
 }
 
 impl Verdict {
@@ -26,12 +26,12 @@ impl Verdict {
 
     /// Notes that the history shows this.
     pub fn sight(&mut self, sighting: Sighting) {
-        self.sightings |= 1 << sighting as u16;
+        self.sightings |= 1 << sighting as u32;
     }
 
     /// Whether the history shows this.
     pub fn shows(&self, sighting: Sighting) -> bool {
-        self.sightings >> sighting as u16 & 1 == 1
+        self.sightings >> sighting as u32 & 1 == 1
     }
 
     /// Whether a fault of this kind was found.
@@ -119,11 +119,15 @@ pub enum Sighting {
     SnapshotAt,
     /// A snapshot that was never said to be safe would have closed a cycle.
     UnsafeCycle,
+    /// Certified readers of one snapshot came to share a footprint.
+    Shared,
+    /// … and a refusal was reported through one.
+    SharedMember,
 }
 
 impl Sighting {
     /// Every one of them, in the order of the summary.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::LongCycle,
         Self::PhantomCycle,
         Self::PredicateCycle,
@@ -139,6 +143,8 @@ impl Sighting {
         Self::DangerLag,
         Self::SnapshotAt,
         Self::UnsafeCycle,
+        Self::Shared,
+        Self::SharedMember,
     ];
 
     /// Its name in the summary.
@@ -159,6 +165,8 @@ impl Sighting {
             Self::DangerLag => "… below a danger",
             Self::SnapshotAt => "snapshot at a timestamp",
             Self::UnsafeCycle => "unsafe one, in a cycle",
+            Self::Shared => "shared footprint",
+            Self::SharedMember => "shared footprint, in a cycle",
         }
     }
 }

@@ -5,12 +5,10 @@
 //! language) and a named test in [`histories`]. What needs threads, panics, sizes or
 //! generators is a test in Rust.
 //!
-//! Left out until the feature that they need exists: the naive rule for safe snapshots
-//! and a dump beside writers (`safe_snapshot`); gates, joined and nested aged
-//! transactions (ageing); rings and predicates below the fold point (folding). A reader
-//! that registers while a committer prunes is a model-checked test of its own, and an
-//! iterator alive over a commit is a compile-fail doctest.
+//! A reader that registers while a committer prunes is a model-checked test of its own, and
+//! an iterator alive over a commit is a compile-fail doctest.
 
+mod crowds;
 mod edges;
 mod histories;
 mod interleave;

@@ -12,8 +12,8 @@ use super::snaps::SnapSlot;
 use super::step::{Act, Mode, Schedule, Snap, Span, Step};
 use super::translate::{cycle, oracle_key, table_key};
 use crate::oracle::{
-    End, Fault, FaultKind, History, Key, Limits, Name, Op, Question, Sighting, Tx, Value, Verdict,
-    judge,
+    CycleEdge, End, Fault, FaultKind, History, Key, Limits, Name, Op, Question, Sighting, Tx,
+    Value, Verdict, judge,
 };
 
 /// Everything about a run.
@@ -24,6 +24,8 @@ pub struct Run {
     pub faults: Vec<Fault>,
     /// An aged transaction was certified though somebody committed beside it.
     pub aged: bool,
+    /// Certified readers have come to share footprints.
+    pub shared: bool,
 }
 
 impl Run {
@@ -69,7 +71,18 @@ pub fn run_and_judge(schedule: &Schedule, mode: Mode) -> Verdict {
     if run.aged {
         verdict.sight(Sighting::Aged);
     }
+    if run.shared {
+        verdict.sight(Sighting::Shared);
+    }
+    if run.history.txs.iter().any(is_refused_through_shared) {
+        verdict.sight(Sighting::SharedMember);
+    }
     verdict
+}
+
+fn is_refused_through_shared(tx: &Tx) -> bool {
+    let shared = |edge: &CycleEdge| edge.from.sharing > 0;
+    matches!(&tx.end, End::Aborted { cycle, .. } if cycle.edges.iter().any(shared))
 }
 
 /// Runs a schedule on a new database.
@@ -449,7 +462,8 @@ impl<'db> Driver<'db> {
         });
         self.history.last_state = rows.expect("a reader that is alone is certified");
         self.check_leaks();
-        Run { history: self.history, faults: self.faults, aged: self.aged }
+        let shared = self.db.stats().shared_readers > 0;
+        Run { history: self.history, faults: self.faults, aged: self.aged, shared }
     }
 
     /// When nobody is active and all is collected, one version a key is left.

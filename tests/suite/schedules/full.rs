@@ -17,6 +17,8 @@ const RANDOM_AND_DIRECTED: u64 = 1_000_000;
 const FOLDED: u64 = 1_000_000;
 /// How many transactions that were older than the fold must at least have been certified.
 const FOLDED_MEMBERS: u64 = 10_000;
+/// Refusals through a footprint that readers share which a full run must at least have seen.
+const SHARED_MEMBERS: u64 = 30;
 /// How many of these a full run judges with searches that may take hardly any step.
 const HURRIED: u64 = 100_000;
 /// How many of these a full run judges with danger intervals that are merged into one.
@@ -117,9 +119,17 @@ fn a_bound_on_the_log_costs_commits_of_those_who_are_older_than_the_fold() {
     let bounds = Mode { folding: true, ..Mode::roomy(true, true) };
     let tally = drawn_schedules(FOLDED, bounds);
     let folded = tally.sighted(Sighting::Folded);
-    let title = format!("random and directed schedules, {folded} folded members");
+    let shared = [Sighting::Shared, Sighting::SharedMember].map(|what| tally.sighted(what));
+    let title = format!(
+        "random and directed schedules, {folded} folded members, {} shared footprints, {} of \
+         them in a cycle",
+        shared[0], shared[1]
+    );
     conclude(&title, &tally, "");
     let floor = scaled(FOLDED_MEMBERS, percent());
+    assert!(shared[0] >= floor, "too few footprints are shared: {shared:?}");
+    let floor_in_cycles = scaled(SHARED_MEMBERS, percent());
+    assert!(shared[1] >= floor_in_cycles, "too few are part of a cycle: {shared:?}");
     assert!(folded >= floor, "too few folded members: {folded}, at least {floor} wanted");
     assert!(tally.conservative >= floor, "too few had to fail: {}", tally.conservative);
 }

@@ -60,7 +60,7 @@ fn edge(history: &History, from: usize, to: usize, c: Option<Ts>) -> CycleEdge {
 
 fn member(history: &History, tx: usize) -> Member {
     let tx = &history.txs[tx];
-    Member { id: tx.id, s: tx.s(), c: tx.c() }
+    Member { id: tx.id, s: tx.s(), c: tx.c(), sharing: 0 }
 }
 
 /// Makes one thing of a report wrong, mostly.

@@ -45,5 +45,6 @@ fn member(participant: &Participant) -> Member {
         id: participant.id().into(),
         s: participant.read_timestamp().into(),
         c: participant.commit_timestamp().map(u64::from),
+        sharing: participant.sharing(),
     }
 }

@@ -45,15 +45,20 @@ pub(crate) trait Census: Send + Sync {
 
 impl<K: Key, V: Value> Census for TableInner<K, V> {
     fn census(&self) -> TableStats {
-        let root = self.index.root();
-        let (mut versions, mut tombstones) = (0, 0);
-        root.for_each(|slot| {
-            let (more, removals) = slot.record.census();
-            versions += more;
-            tombstones += removals;
+        let walk = self.index.walk();
+        let (mut keys, mut versions, mut tombstones, mut leaves) = (0, 0, 0, 0);
+        self.index.for_each_body(&walk, |body| {
+            leaves += 1;
+            keys += body.entries.len();
+            for entry in &body.entries {
+                let (more, removals) = entry.record().census();
+                versions += more;
+                tombstones += removals;
+            }
         });
-        let records = root.len() * shared_bytes::<Record<K, V>>();
-        let bytes = root.bytes() + records + versions * size_of::<Version<V>>();
-        TableStats { name: self.name.to_string(), keys: root.len(), versions, tombstones, bytes }
+        let index = self.index.bytes(&walk, leaves, keys);
+        let bytes =
+            index + keys * shared_bytes::<Record<K, V>>() + versions * size_of::<Version<V>>();
+        TableStats { name: self.name.to_string(), keys, versions, tombstones, bytes }
     }
 }

@@ -105,7 +105,11 @@ impl Database {
             number: next_number(),
             engine: self.engine.number,
             database: Arc::clone(&self.engine.name),
-            index: Index::new(self.engine.usage.as_ref().map(Usage::part)),
+            index: Index::new(
+                &self.engine.registry,
+                &self.engine.collector,
+                self.engine.usage.as_ref().map(Usage::part),
+            ),
         });
         let (census, any) = (Arc::clone(&table), Arc::clone(&table));
         tables.insert(name, AnyTable { table: census, any, types: asked_for });

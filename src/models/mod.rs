@@ -4,6 +4,7 @@
 //! must catch. `ci/loom.sh` runs them.
 
 mod gate;
+mod index;
 mod protocols;
 mod transactions;
 

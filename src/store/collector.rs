@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::store::pins::Pins;
+use crate::store::place::Retired;
 use crate::store::quiet::panics_during;
 use crate::store::registry::Registry;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, Waiting, thread_hint};
@@ -51,14 +52,16 @@ pub(crate) struct Collector {
     notes: Mutex<VecDeque<Note>>,
     /// By the pin that keeps them. Only the one who collects looks at it.
     held: Mutex<BTreeMap<u64, Vec<Note>>>,
-    /// What was unlinked, by the epoch that must have been reached. Likewise.
+    /// What nobody new can find, but not in limbo yet.
+    retired: Mutex<Vec<Retired>>,
+    /// What was unlinked, by the epoch that must have been reached. As `held`.
     limbo: Mutex<VecDeque<Limbo>>,
     /// Records in `notes`; a hint that spares the lock.
     pending: AtomicUsize,
     /// Below this timestamp a pin may keep something that is in `held`; 0 if nothing is.
     held_below: AtomicU64,
-    /// Batches in `limbo`, plus one if the last collection was cut short; a hint that spares
-    /// the lock, as is `held_below`.
+    /// Batches in `limbo`, plus one if the last collection was cut short, plus what was
+    /// retired since; a hint that spares the lock, as is `held_below`.
     waiting: AtomicUsize,
     /// Who is collecting: a thread's hint plus one, or nobody. It keeps a `Drop` of the
     /// user's that uses the database from collecting in turn, deeper and deeper.
@@ -78,6 +81,7 @@ struct Limbo {
     /// Whoever began to walk in an earlier epoch may still meet it.
     epoch: u64,
     unlinked: Vec<Box<dyn Send>>,
+    retired: Vec<Retired>,
 }
 
 /// Nobody is collecting.
@@ -98,6 +102,7 @@ impl Collector {
         Self {
             notes: Mutex::new(VecDeque::new()),
             held: Mutex::new(BTreeMap::new()),
+            retired: Mutex::new(Vec::new()),
             limbo: Mutex::new(VecDeque::new()),
             pending: AtomicUsize::new(0),
             held_below: AtomicU64::new(0),
@@ -113,6 +118,22 @@ impl Collector {
         // Relaxed: a hint.
         self.pending.fetch_add(what.len(), Ordering::Relaxed);
         self.notes.lock().push_back(Note { ended, what, done: 0 });
+    }
+
+    /// Takes what nobody new can find any more, until nobody walks who may have found it.
+    pub(crate) fn retire(&self, retired: Retired) {
+        self.retired.lock().push(retired);
+        // Relaxed: a hint.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Drops everything. There are no transactions any more.
+    pub(crate) fn clear(&self) {
+        let notes = std::mem::take(&mut *self.notes.lock());
+        let held = std::mem::take(&mut *self.held.lock());
+        let retired = std::mem::take(&mut *self.retired.lock());
+        let limbo = std::mem::take(&mut *self.limbo.lock());
+        drop((notes, held, retired, limbo));
     }
 
     /// How many records there are to look at.
@@ -232,9 +253,10 @@ impl Collecting<'_> {
                 held.entry(pin).or_default().push(Note { ended: 0, what, done: 0 });
             }
         }
-        if !harvest.unlinked.is_empty() {
+        let retired = std::mem::take(&mut *self.0.retired.lock());
+        if !harvest.unlinked.is_empty() || !retired.is_empty() {
             let epoch = registry.next_epoch();
-            self.0.limbo.lock().push_back(Limbo { epoch, unlinked: harvest.unlinked });
+            self.0.limbo.lock().push_back(Limbo { epoch, unlinked: harvest.unlinked, retired });
             self.free(registry);
         }
     }
@@ -251,7 +273,7 @@ impl Collecting<'_> {
                 }
                 limbo.pop_front()
             };
-            self.destroy(|| drop(batch.map(|batch| batch.unlinked)));
+            self.destroy(|| drop(batch.map(|batch| (batch.unlinked, batch.retired))));
         }
     }
 

@@ -1,76 +1,87 @@
-//! The index of a table: an ordered set of records behind a latch.
+//! The index of a table: an ordered set of records that is searched without a latch.
 //!
-//! The latch guards one pointer. Readers copy the persistent tree out and search their
-//! copy; writers change a copy and put it in the place of the one that they started
-//! from, or start again if somebody was quicker: each retry is somebody else's success.
-//! So no user code (`cmp`, `clone`, `drop`) ever runs under the latch.
+//! ```text
+//!   upper:   a persistent tree of leaves by their low keys; it may lag behind
+//!              |            |               |
+//!   leaves:  [a c f] ---> [m p] --------> [t x z]          see `leaf.rs`
+//! ```
+//!
+//! It is a B-link tree (Lehman and Yao, 1981) whose upper level is a tree of its own. A
+//! search takes a leaf from the upper level, and goes right from there if the leaf has been
+//! split since. Whoever adds or removes a key searches, builds another body for the leaf,
+//! and puts it there if nobody was quicker; else it starts again: each retry is somebody
+//! else's success. So no user code (`cmp`, `clone`, `drop`) ever runs under a latch.
+//!
+//! A leaf that becomes empty *dies*: it takes no key any more, and then the leaf on its left
+//! leads past it and takes its keys over. Whoever comes to a dead leaf from the upper level
+//! goes back to the left. Whoever comes from the left has looked there while that leaf did
+//! not lead past it, so that no snapshot of theirs can see a key that has come since.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::sync::Arc;
 
-use crate::store::record::Record;
-use crate::store::tree::Tree;
+use crate::store::collector::Collector;
+use crate::store::leaf::{Body, ENTRIES, Entry, Leaf, Separator, keep, last_count};
+use crate::store::place::{Place, Retired};
+use crate::store::record::{Record, RecordId};
+use crate::store::registry::{Registry, Walk};
+use crate::store::tree::{Tree, shared_bytes};
 use crate::store::usage::Usage;
 use crate::store::version::Version;
-use crate::sync::{AtomicU64, Ordering as Memory, RwLock};
 
-/// New keys that enter the index in one step, at most.
-const BATCH: usize = 32;
+/// New keys that enter in one step, at most: what is prepared for it is lost if somebody
+/// else was quicker.
+const BATCH: usize = 1024;
 
-/// Keys that are entered in one pass over the whole index, at least, and the largest index
-/// for each of them: fewer enter by searches. Tiny where tests want both.
-#[cfg(not(any(test, precedent_tiny, precedent_loom, fuzzing)))]
-const MERGE_ABOVE: usize = 256;
-#[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
-const MERGE_ABOVE: usize = 6;
-const MERGE_SHARE: usize = 8;
+/// How often a search goes back to the left before it starts at the first leaf: an order
+/// that is none must not keep it for ever.
+const TURNS: usize = 64;
 
-/// Passes that others may overtake before keys enter by searches.
-const MERGE_TRIES: usize = 3;
+type Upper<K, V> = Tree<Separator<K, V>>;
 
-/// A frozen index.
-pub(crate) type Root<K, V> = Tree<Slot<K, V>>;
-
-/// A record's place in the index. A key that owns nothing stands beside it, so that a
-/// search need not visit the records that it passes.
-pub(crate) struct Slot<K, V> {
-    key: Option<K>,
-    pub(crate) record: Arc<Record<K, V>>,
-}
-
-impl<K: Clone, V> Slot<K, V> {
-    fn new(record: Arc<Record<K, V>>) -> Self {
-        let plain = !std::mem::needs_drop::<K>();
-        Self { key: plain.then(|| record.key().clone()), record }
-    }
-}
-
-impl<K: Clone, V> Clone for Slot<K, V> {
-    fn clone(&self) -> Self {
-        Self { key: self.key.clone(), record: Arc::clone(&self.record) }
-    }
-}
-
-impl<K, V> Slot<K, V> {
-    pub(crate) fn key(&self) -> &K {
-        self.key.as_ref().unwrap_or_else(|| self.record.key())
-    }
-}
+/// What the index asks of a key, and of a value.
+pub(crate) trait Key: Ord + Clone + Send + Sync + 'static {}
+impl<K: Ord + Clone + Send + Sync + 'static> Key for K {}
+pub(crate) trait Value: Send + Sync + 'static {}
+impl<V: Send + Sync + 'static> Value for V {}
 
 /// The records of a table in the order of their keys.
 pub(crate) struct Index<K, V> {
-    root: RwLock<Root<K, V>>,
-    /// How often the root changed. Written under the latch; read by whoever wants to
-    /// know whether its copy is the newest (Acquire, pairs with the Release increment).
-    changes: AtomicU64,
+    upper: Place<Upper<K, V>>,
+    first: Arc<Leaf<K, V>>,
+    registry: Arc<Registry>,
+    /// Takes what is of no use any more.
+    collector: Arc<Collector>,
     /// Bytes in use, if they are bounded.
     usage: Option<Usage>,
 }
 
-impl<K: Ord + Clone, V> Index<K, V> {
-    pub(crate) fn new(usage: Option<Usage>) -> Self {
-        Self { root: RwLock::new(Tree::default()), changes: AtomicU64::new(0), usage }
+impl<K, V> Drop for Index<K, V> {
+    fn drop(&mut self) {
+        if !crate::sync::model_failed() {
+            self.first.let_go();
+        }
+    }
+}
+
+impl<K: Key, V: Value> Index<K, V> {
+    pub(crate) fn new(
+        registry: &Arc<Registry>,
+        collector: &Arc<Collector>,
+        usage: Option<Usage>,
+    ) -> Self {
+        Self {
+            upper: Place::new(Tree::default()),
+            first: Leaf::new(None, Body::new(Vec::new(), None)),
+            registry: Arc::clone(registry),
+            collector: Arc::clone(collector),
+            usage,
+        }
     }
 
     /// Counts versions that were installed.
@@ -87,134 +98,265 @@ impl<K: Ord + Clone, V> Index<K, V> {
         }
     }
 
-    fn count_keys(&self, before: usize, after: usize) {
-        let Some(usage) = &self.usage else { return };
-        let key = size_of::<Record<K, V>>() + size_of::<Slot<K, V>>();
-        match after.checked_sub(before) {
-            Some(more) => usage.add(more * key),
-            None => usage.subtract((before - after) * key),
+    const KEY_BYTES: usize = size_of::<Record<K, V>>() + size_of::<Entry<K, V>>();
+
+    /// The record of a key. Every key that a registered snapshot can see is there. Runs
+    /// `cmp`. O(log n).
+    pub(crate) fn get<'w, Q>(&'w self, key: &Q, walk: &'w Walk<'_>) -> Option<&'w Record<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let (_, body) = self.leaf_of(|low| low.borrow() <= key, walk);
+        body.prefetch();
+        let at = body.entries.binary_search_by(|entry| entry.key().borrow().cmp(key)).ok()?;
+        Some(body.entries[at].record())
+    }
+
+    /// Visits the entries from the first that is not `before` to the last that is `within`,
+    /// some at a time, ascending, until `visit` breaks. Tells whether it did. O(log n), and
+    /// a comparison or two for each leaf.
+    pub(crate) fn ascend<'w>(
+        &'w self,
+        before: impl Fn(&K) -> bool,
+        within: impl Fn(&K) -> bool,
+        walk: &'w Walk<'_>,
+        mut visit: impl FnMut(&'w [Entry<K, V>]) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let (_, mut body) = self.leaf_of(&before, walk);
+        let mut begun = false;
+        loop {
+            let entries = &*body.entries;
+            // The first leaf may lie before the range altogether.
+            let from = if begun { 0 } else { entries.partition_point(|e| before(e.key())) };
+            begun |= from < entries.len();
+            let rest = &entries[from..];
+            let all = rest.last().is_none_or(|last| within(last.key()));
+            let to = if all { rest.len() } else { rest.partition_point(|e| within(e.key())) };
+            visit(&rest[..to])?;
+            match &body.right {
+                Some(right) if all => body = right.body(walk),
+                _ => return ControlFlow::Continue(()),
+            }
         }
     }
 
-    /// The index as it is now. Every key that a registered snapshot can see is in it.
-    pub(crate) fn root(&self) -> Root<K, V> {
-        self.root.read().clone()
+    /// As [`ascend`](Self::ascend), but from the last entry to the first: what `visit` gets
+    /// ascends, and comes before what it got earlier.
+    pub(crate) fn descend<'w>(
+        &'w self,
+        before: impl Fn(&K) -> bool,
+        within: impl Fn(&K) -> bool,
+        walk: &'w Walk<'_>,
+        mut visit: impl FnMut(&'w [Entry<K, V>]) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let (mut leaf, mut body) = self.leaf_of(&within, walk);
+        let mut to = body.entries.partition_point(|entry| within(entry.key()));
+        loop {
+            let rest = &body.entries[..to];
+            let all = rest.first().is_none_or(|first| !before(first.key()));
+            let from = if all { 0 } else { rest.partition_point(|entry| before(entry.key())) };
+            visit(&rest[from..])?;
+            let Some(low) = leaf.low().filter(|_| all) else { return ControlFlow::Continue(()) };
+            let (left, on_left) = self.leaf_of(|key| key < low, walk);
+            if ptr::eq(left, leaf) {
+                // The order is none.
+                return ControlFlow::Continue(());
+            }
+            (leaf, body) = (left, on_left);
+            to = body.entries.partition_point(|entry| entry.key() < low);
+        }
     }
 
-    /// Changes whenever the root does.
-    pub(crate) fn changes(&self) -> u64 {
-        self.changes.load(Memory::Acquire)
+    /// Visits every leaf, ascending. O(n).
+    pub(crate) fn for_each_body<'w>(
+        &'w self,
+        walk: &'w Walk<'_>,
+        mut visit: impl FnMut(&'w Body<K, V>),
+    ) {
+        let mut leaf = &*self.first;
+        loop {
+            let body = leaf.body(walk);
+            visit(body);
+            let Some(right) = &body.right else { return };
+            leaf = right;
+        }
     }
 
-    /// A leased record for each key: found, or created. The keys ascend.
-    /// O(log n) a key, or O(n + keys) if that is less.
+    /// For those who look at the index and have no transaction; not to be kept for long.
+    pub(crate) fn walk(&self) -> Walk<'_> {
+        self.registry.walk_anywhere()
+    }
+
+    /// What the index takes beside the records, with so many leaves and keys.
+    pub(crate) fn bytes(&self, walk: &Walk<'_>, leaves: usize, keys: usize) -> usize {
+        let leaf = shared_bytes::<Leaf<K, V>>() + size_of::<Body<K, V>>();
+        self.upper.look(walk).bytes() + leaves * leaf + keys * size_of::<Entry<K, V>>()
+    }
+
+    /// The last leaf whose low key `reaches`, which holds for keys up to some point; and
+    /// its body.
+    fn leaf_of<'w>(
+        &'w self,
+        reaches: impl Fn(&K) -> bool,
+        walk: &'w Walk<'_>,
+    ) -> (&'w Leaf<K, V>, &'w Body<K, V>) {
+        let mut leaf = self.by_upper(&reaches, walk);
+        let mut body = leaf.body(walk);
+        let mut turns = 0;
+        while body.dead {
+            turns += 1;
+            let low = leaf.low().filter(|_| turns < TURNS);
+            leaf = low.map_or(&*self.first, |low| self.by_upper(|key| key < low, walk));
+            body = leaf.body(walk);
+        }
+        while let Some(right) = body.right_if(&reaches) {
+            leaf = right;
+            body = leaf.body(walk);
+        }
+        (leaf, body)
+    }
+
+    fn by_upper<'w>(&'w self, reaches: impl Fn(&K) -> bool, walk: &'w Walk<'_>) -> &'w Leaf<K, V> {
+        let upper = self.upper.look(walk);
+        upper
+            .last_within(|separator| reaches(separator.low()))
+            .and_then(|path| upper.item(&path))
+            .map_or(&*self.first, Separator::leaf)
+    }
+
+    /// A leased record for each key: found, or created. The keys ascend. O(log n) a key, and
+    /// O(1) a key where many belong to one leaf.
     ///
-    /// Many keys enter in one pass, without a search. If others change the index all the
-    /// while, they enter like few keys do.
-    /// New keys enter in batches, which is as good as all at once, since a record without
-    /// versions is invisible. A batch that was overtaken is halved, down to single keys,
-    /// so that many keys do not starve beside many small commits.
-    pub(crate) fn find_or_create(&self, keys: &[&K]) -> Vec<Arc<Record<K, V>>> {
-        let many =
-            || keys.len() >= MERGE_ABOVE && keys.len() * MERGE_SHARE >= self.root.read().len();
-        for _ in 0..MERGE_TRIES {
-            if !many() {
-                break;
-            }
-            if let Some(records) = self.merge(keys) {
-                return records;
-            }
-        }
+    /// New keys enter some at a time, which is as good as all at once, since a record
+    /// without versions is invisible.
+    pub(crate) fn find_or_create(&self, keys: &[&K], walk: &Walk<'_>) -> Vec<Arc<Record<K, V>>> {
         let mut all = Leases { index: self, records: Vec::with_capacity(keys.len()) };
-        let mut batch = BATCH;
-        while all.records.len() < keys.len() {
-            let rest = &keys[all.records.len()..];
-            match self.find_or_create_batch(&rest[..batch.min(rest.len())]) {
-                Some(mut leases) => {
-                    all.records.append(&mut leases.records);
-                    batch = (batch * 2).min(BATCH);
-                }
-                None => batch = (batch / 2).max(1),
+        while let rest = &keys[all.records.len()..]
+            && !rest.is_empty()
+        {
+            // Ends: where nothing entered, somebody else was quicker.
+            if let Some(mut some) = self.enter(&rest[..rest.len().min(BATCH)], walk) {
+                all.records.append(&mut some.records);
             }
         }
         std::mem::take(&mut all.records)
     }
 
-    /// Walks over the index and the keys side by side. None if somebody else changed the
-    /// index meanwhile. O(n + keys).
-    fn merge(&self, keys: &[&K]) -> Option<Vec<Arc<Record<K, V>>>> {
-        let before = self.root();
-        let mut all = Vec::with_capacity(keys.len());
-        let mut merged = Vec::with_capacity(before.len() + keys.len());
-        let mut found = Leases { index: self, records: Vec::new() };
-        let mut rest = keys;
-        let create = |key: &K, merged: &mut Vec<Slot<K, V>>| {
-            let created = Record::leased(key.clone());
-            merged.push(Slot::new(Arc::clone(&created)));
-            created
-        };
-        before.for_each(|slot| {
-            while let [key, after @ ..] = rest {
-                let relation = (*key).cmp(slot.key());
-                if relation == Ordering::Greater {
-                    break;
-                }
-                rest = after;
-                let leased = relation == Ordering::Equal && slot.record.lease();
-                if leased {
-                    found.records.push(Arc::clone(&slot.record));
-                    all.push(Arc::clone(&slot.record));
-                    break;
-                }
-                all.push(create(key, &mut merged));
-                if relation == Ordering::Equal {
-                    // The new record takes the place of a sealed one.
-                    return;
-                }
-            }
-            merged.push(slot.clone());
-        });
-        all.extend(rest.iter().map(|key| create(key, &mut merged)));
-        let changed = found.records.len() < all.len();
-        if changed && !self.replace(&before, Tree::from_sorted(merged)) {
+    /// Enters as many of the keys, of which there is one at least, as belong to one leaf.
+    /// None if somebody else changed that meanwhile.
+    fn enter(&self, keys: &[&K], walk: &Walk<'_>) -> Option<Leases<'_, K, V>> {
+        let (leaf, body) = self.leaf_of(|low| low <= keys[0], walk);
+        if body.dead {
+            self.lead_past(leaf, walk);
             return None;
         }
-        // From here on the caller has the leases.
-        found.records.clear();
-        Some(all)
+        let mut leases = Leases { index: self, records: Vec::new() };
+        let plan = Plan::make(body, keys, &mut leases.records);
+        if plan.created.is_empty() {
+            return Some(leases);
+        }
+        let Plan { entries, created, replaced, appended } = plan;
+        let (after, leaves) = split(entries, body.right.clone(), appended);
+        self.collector.retire(leaf.place().replace(body, after)?);
+        created.iter().for_each(|&at| keep(&leases.records[at]));
+        replaced.iter().for_each(|record| self.leaves(record));
+        if let Some(usage) = &self.usage {
+            usage.add(created.len() * Self::KEY_BYTES);
+        }
+        self.enter_above(&leaves, walk);
+        Some(leases)
     }
 
-    /// None if somebody else changed the index meanwhile.
-    fn find_or_create_batch(&self, keys: &[&K]) -> Option<Leases<'_, K, V>> {
-        let before = self.root();
-        let mut leases = Leases { index: self, records: Vec::with_capacity(keys.len()) };
-        let mut after = None;
-        for key in keys {
-            leases.records.push(Self::find_or_create_in(&before, &mut after, key));
+    /// Enters new leaves in the upper level.
+    fn enter_above(&self, leaves: &[Arc<Leaf<K, V>>], walk: &Walk<'_>) {
+        if leaves.is_empty() {
+            return;
         }
-        after.is_none_or(|after| self.replace(&before, after)).then_some(leases)
+        loop {
+            let before = self.upper.look(walk);
+            let mut after = before.clone();
+            for separator in leaves.iter().filter_map(Separator::new) {
+                match after.find(|other| other.low().cmp(separator.low())) {
+                    Ok(path) => drop(after.replace_at(&path, separator)),
+                    Err(path) => after.insert_at(&path, separator),
+                }
+            }
+            if let Some(old) = self.upper.replace(before, after) {
+                self.collector.retire(old);
+                break;
+            }
+        }
+        // Whoever took its separator out may have come too early.
+        let dead = leaves.iter().filter(|leaf| leaf.body(walk).dead);
+        dead.for_each(|leaf| self.leave_above(leaf, walk));
     }
 
-    fn find_or_create_in(
-        before: &Root<K, V>,
-        after: &mut Option<Root<K, V>>,
-        key: &K,
-    ) -> Arc<Record<K, V>> {
-        let tree = after.as_ref().unwrap_or(before);
-        let found = tree.find(|slot| slot.key().cmp(key));
-        if let Ok(path) = &found
-            && let Some(slot) = tree.item(path)
-            && slot.record.lease()
-        {
-            return Arc::clone(&slot.record);
+    /// Takes a dead leaf out of the upper level.
+    fn leave_above(&self, dead: &Leaf<K, V>, walk: &Walk<'_>) {
+        let Some(low) = dead.low() else { return };
+        loop {
+            let before = self.upper.look(walk);
+            let Ok(path) = before.find(|separator| separator.low().cmp(low)) else { return };
+            if !before.item(&path).is_some_and(|there| ptr::eq(there.leaf(), dead)) {
+                return;
+            }
+            let mut after = before.clone();
+            drop(after.remove_at(&path));
+            if let Some(old) = self.upper.replace(before, after) {
+                self.collector.retire(old);
+                return;
+            }
         }
-        let created = Record::leased(key.clone());
-        let tree = after.get_or_insert_with(|| before.clone());
-        match found {
-            Ok(path) => drop(tree.replace_at(&path, Slot::new(Arc::clone(&created)))),
-            Err(path) => tree.insert_at(&path, Slot::new(Arc::clone(&created))),
+    }
+
+    /// Lets the leaf on the left of a dead one lead past it, and take its keys over.
+    fn lead_past(&self, dead: &Leaf<K, V>, walk: &Walk<'_>) {
+        let mut next = dead;
+        // Ends: each round takes a leaf out, goes further to the left, or somebody else was
+        // quicker.
+        loop {
+            if let Some((left, body)) = self.left_of(next, walk) {
+                if body.dead {
+                    next = left;
+                    continue;
+                }
+                let right = next.body(walk).right.clone();
+                let after = Body::new(body.again(0, body.entries.len()).collect(), right);
+                let Some(old) = left.place().replace(body, after) else { continue };
+                self.collector.retire(old);
+            }
+            self.leave_above(next, walk);
+            if ptr::eq(next, dead) {
+                return;
+            }
+            next = dead;
         }
-        created
+    }
+
+    /// The leaf that leads to this one; none if it has been led past.
+    fn left_of<'w>(
+        &'w self,
+        leaf: &Leaf<K, V>,
+        walk: &'w Walk<'_>,
+    ) -> Option<(&'w Leaf<K, V>, &'w Body<K, V>)> {
+        let leads = |body: &Body<K, V>| {
+            body.right.as_ref().is_some_and(|right| ptr::eq(Arc::as_ptr(right), leaf))
+        };
+        let low = leaf.low()?;
+        let found = self.leaf_of(|key| key < low, walk);
+        if leads(found.1) {
+            return Some(found);
+        }
+        // It is out already, or the order is none: then only looking at all of them tells.
+        let mut left = &*self.first;
+        loop {
+            let body = left.body(walk);
+            if leads(body) {
+                return Some((left, body));
+            }
+            left = body.right.as_ref()?;
+        }
     }
 
     /// Ends a lease without a version; a record that is of no use any more leaves.
@@ -225,72 +367,180 @@ impl<K: Ord + Clone, V> Index<K, V> {
     }
 
     /// Takes a sealed record out. A comparator that panics leaves it where it is, for the
-    /// next writer of the key to replace.
-    pub(crate) fn take_out(&self, sealed: &Arc<Record<K, V>>) {
+    /// next writer of the key to replace; false then.
+    pub(crate) fn take_out(&self, sealed: &Arc<Record<K, V>>) -> bool {
         if self.usage.is_some() {
             self.count_unlinked(sealed.census().0);
         }
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.remove(sealed))) {
-            std::mem::forget(payload);
+        let walk = self.registry.walk_anywhere();
+        // Ends: where nothing was removed, somebody else was quicker.
+        let work = || while self.remove(sealed, &walk).is_continue() {};
+        catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).is_ok()
+    }
+
+    /// Takes sealed records out without a comparison. O(n).
+    fn sweep(&self, sealed: &[Arc<Record<K, V>>]) {
+        let walk = self.walk();
+        let sealed: BTreeMap<RecordId, _> = sealed.iter().map(|one| (one.id(), one)).collect();
+        let mut leaf = &*self.first;
+        // Ends: a leaf is looked at again only if somebody else was quicker.
+        loop {
+            let body = leaf.body(&walk);
+            let all = body.again(0, body.entries.len());
+            let stays = |entry: &Entry<K, V>| !sealed.contains_key(&entry.record().id());
+            let left: Vec<_> = all.filter(stays).collect();
+            if left.len() < body.entries.len() {
+                // It may be empty and goes on living: the next keys will come here.
+                let after = Body::new(left, body.right.clone());
+                let Some(old) = leaf.place().replace(body, after) else { continue };
+                self.collector.retire(old);
+                let ids = body.entries.iter().map(|entry| entry.record().id());
+                ids.filter_map(|id| sealed.get(&id)).for_each(|record| self.leaves(record));
+            }
+            let Some(right) = &body.right else { return };
+            leaf = right;
+        }
+    }
+
+    /// A record has left the index: gives the index's count of it up.
+    fn leaves(&self, record: &Arc<Record<K, V>>) {
+        self.collector.retire(Retired::owned(last_count(record)));
+        if let Some(usage) = &self.usage {
+            usage.subtract(Self::KEY_BYTES);
         }
     }
 
     /// Takes a sealed record out, unless another has taken its place already.
-    fn remove(&self, sealed: &Arc<Record<K, V>>) {
-        loop {
-            let before = self.root();
-            let found = before.find(|slot| slot.key().cmp(sealed.key()));
-            let path = match found {
-                Ok(path)
-                    if before.item(&path).is_some_and(|at| Arc::ptr_eq(&at.record, sealed)) =>
-                {
-                    path
-                }
-                _ => return,
-            };
-            let mut after = before.clone();
-            drop(after.remove_at(&path));
-            if self.replace(&before, after) {
-                return;
-            }
+    fn remove(&self, sealed: &Arc<Record<K, V>>, walk: &Walk<'_>) -> ControlFlow<()> {
+        let (leaf, body) = self.leaf_of(|low| low <= sealed.key(), walk);
+        let found = body.entries.binary_search_by(|entry| entry.key().cmp(sealed.key()));
+        let Some(at) = found.ok().filter(|&at| body.entries[at].is(sealed)) else {
+            return ControlFlow::Break(());
+        };
+        let left = body.again(0, at).chain(body.again(at + 1, body.entries.len()));
+        let mut after = Body::new(left.collect(), body.right.clone());
+        let dies = after.entries.is_empty() && leaf.low().is_some();
+        after.dead = dies;
+        let Some(old) = leaf.place().replace(body, after) else {
+            return ControlFlow::Continue(());
+        };
+        self.collector.retire(old);
+        self.leaves(sealed);
+        if dies {
+            self.lead_past(leaf, walk);
         }
-    }
-
-    /// Puts `after` in the place of `before`, if that is still the root.
-    fn replace(&self, before: &Root<K, V>, after: Root<K, V>) -> bool {
-        let mut root = self.root.write();
-        if !root.same(before) {
-            return false;
-        }
-        let (len, old) = (after.len(), std::mem::replace(&mut *root, after));
-        self.changes.fetch_add(1, Memory::Release);
-        drop(root);
-        self.count_keys(old.len(), len);
-        drop(old);
-        true
+        ControlFlow::Break(())
     }
 }
 
-/// How a slot's key relates to a sought one.
-pub(crate) fn relate<K, V, Q>(slot: &Slot<K, V>, key: &Q) -> Ordering
-where
-    K: std::borrow::Borrow<Q>,
-    Q: Ord + ?Sized,
-{
-    slot.key().borrow().cmp(key)
+/// What is to become of a leaf that some keys enter.
+struct Plan<K, V> {
+    entries: Vec<Entry<K, V>>,
+    /// Which of the leased records are new.
+    created: Vec<usize>,
+    /// Sealed records in whose place others stand.
+    replaced: Vec<Arc<Record<K, V>>>,
+    /// The last key is new.
+    appended: bool,
+}
+
+impl<K: Ord + Clone, V> Plan<K, V> {
+    /// Leases the record of each key that belongs to the leaf, found or created, into
+    /// `leased`. The first key does. Runs `cmp` and `clone`.
+    fn make(body: &Body<K, V>, keys: &[&K], leased: &mut Vec<Arc<Record<K, V>>>) -> Self {
+        let end = body.high();
+        let (mut entries, mut created, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
+        let mut done = 0;
+        for &key in keys {
+            let rest = &body.entries[done..];
+            // What is at or below an entry belongs here without a question.
+            let beyond = |key: &K| end.is_some_and(|end| key >= end);
+            let found = gallop(rest, key);
+            if let Ok(at) = found
+                && rest[at].record().lease()
+            {
+                leased.push(rest[at].share());
+                continue;
+            }
+            let (Ok(at) | Err(at)) = found;
+            if done + at == body.entries.len() && !leased.is_empty() && beyond(key) {
+                break;
+            }
+            let record = Record::leased(key.clone());
+            if created.is_empty() {
+                entries.reserve_exact(body.entries.len() + keys.len());
+            }
+            entries.extend(body.again(done, done + at));
+            entries.push(Entry::new(&record));
+            replaced.extend(found.is_ok().then(|| rest[at].share()));
+            done += at + usize::from(found.is_ok());
+            created.push(leased.len());
+            leased.push(record);
+        }
+        let appended = done == body.entries.len();
+        if !created.is_empty() {
+            entries.extend(body.again(done, body.entries.len()));
+        }
+        Self { entries, created, replaced, appended }
+    }
+}
+
+/// Where a key stands, or would: near the front rather than anywhere, as when many keys in
+/// a row are sought.
+fn gallop<K: Ord, V>(entries: &[Entry<K, V>], key: &K) -> Result<usize, usize> {
+    let (mut from, mut to, mut width) = (0, entries.len(), 1);
+    while from + width <= to {
+        let probe = from + width - 1;
+        match entries[probe].key().cmp(key) {
+            Ordering::Less => (from, width) = (probe + 1, from + width),
+            Ordering::Equal => return Ok(probe),
+            Ordering::Greater => to = probe,
+        }
+    }
+    let found = entries[from..to].binary_search_by(|entry| entry.key().cmp(key));
+    found.map(|at| from + at).map_err(|at| from + at)
+}
+
+/// One body for all entries, or for the first of them, with new leaves for the others. Keys
+/// that come at the end leave full leaves behind. Runs the key's `clone`.
+fn split<K: Clone, V>(
+    mut entries: Vec<Entry<K, V>>,
+    right: Option<Arc<Leaf<K, V>>>,
+    appended: bool,
+) -> (Body<K, V>, Vec<Arc<Leaf<K, V>>>) {
+    let pieces = entries.len().div_ceil(ENTRIES).max(1);
+    let size = if appended { ENTRIES } else { entries.len().div_ceil(pieces) };
+    let mut right = right;
+    let mut leaves = Vec::new();
+    while entries.len() > size {
+        let tail = entries.split_off((entries.len() - 1) / size * size);
+        let low = tail[0].key().clone();
+        let leaf = Leaf::new(Some(low), Body::new(tail, right));
+        right = Some(Arc::clone(&leaf));
+        leaves.push(leaf);
+    }
+    leaves.reverse();
+    (Body::new(entries, right), leaves)
 }
 
 /// Leases that end again if the search is given up, be it by a panicking comparator.
-struct Leases<'i, K: Ord + Clone, V> {
+struct Leases<'i, K: Key, V: Value> {
     index: &'i Index<K, V>,
     records: Vec<Arc<Record<K, V>>>,
 }
 
-impl<K: Ord + Clone, V> Drop for Leases<'_, K, V> {
+impl<K: Key, V: Value> Drop for Leases<'_, K, V> {
     fn drop(&mut self) {
         if crate::sync::model_failed() {
             return;
         }
-        self.records.drain(..).for_each(|record| self.index.give_up(&record));
+        let gone = self.records.drain(..).filter(|record| record.release());
+        let left: Vec<_> = gone.filter(|record| !self.index.take_out(record)).collect();
+        if !left.is_empty() {
+            self.index.sweep(&left);
+        }
     }
 }
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests;

@@ -3,7 +3,9 @@
 
 pub(crate) mod collector;
 pub(crate) mod index;
+pub(crate) mod leaf;
 pub(crate) mod pins;
+mod place;
 pub(crate) mod publisher;
 mod quiet;
 pub(crate) mod record;

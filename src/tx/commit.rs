@@ -286,7 +286,7 @@ impl Core<'_> {
         let mut footprint = Footprint::default();
         let mut leases = Leases(Vec::new());
         for table in self.tables.iter() {
-            leases.0.extend(table.seal(&mut footprint, writes));
+            leases.0.extend(table.seal(&mut footprint, writes, self.walker()));
         }
         footprint.parts.sort_by_key(|(table, _)| *table);
         let body = Body {

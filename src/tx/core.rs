@@ -62,6 +62,9 @@ pub(crate) struct Core<'db> {
     disturbed: Cell<bool>,
     /// Comparators that are running: meanwhile nothing may be written and nothing slides.
     comparing: Cell<u32>,
+    /// Predicates that are running: what they were lent is no observation yet, so that the
+    /// present pin must stay.
+    lending: Cell<u32>,
     scans: Cell<u32>,
     pub(crate) savepoints: OpenSavepoints,
     own_values: Cell<u64>,
@@ -98,7 +101,7 @@ impl Origin {
     }
 }
 
-/// While it lives, a user's comparator may run.
+/// While it lives, a user's comparator or predicate may run.
 pub(crate) struct Comparing<'c>(&'c Cell<u32>);
 
 impl Drop for Comparing<'_> {
@@ -137,6 +140,7 @@ impl<'db> Core<'db> {
             stuck: Cell::new(false),
             disturbed: Cell::new(false),
             comparing: Cell::new(0),
+            lending: Cell::new(0),
             scans: Cell::new(0),
             savepoints: OpenSavepoints::default(),
             own_values: Cell::new(0),
@@ -259,6 +263,12 @@ impl<'db> Core<'db> {
         Comparing(&self.comparing)
     }
 
+    /// Announces that a predicate is about to run.
+    pub(crate) fn lending(&self) -> Comparing<'_> {
+        self.lending.set(self.lending.get() + 1);
+        Comparing(&self.lending)
+    }
+
     /// Tells a slide that is being checked that its check has missed something.
     pub(crate) fn disturb(&self) {
         self.disturbed.set(true);
@@ -330,18 +340,22 @@ impl<'db> Core<'db> {
         self.doomed.get()
     }
 
+    /// Whether a slide is possible at all, now or later.
+    pub(crate) fn may_slide(&self) -> bool {
+        self.engine.config.sliding && self.tracked.get() && !self.stuck.get()
+    }
+
     /// Moves the snapshot to the published timestamp if everything that was observed is
     /// the same there; true if it moved. Once something has changed it never will again.
     pub(crate) fn slide(&self) -> bool {
-        let may_slide = self.engine.config.sliding && self.tracked.get() && !self.stuck.get();
-        if !may_slide {
+        if !self.may_slide() {
             return false;
         }
         if self.is_comparing() {
             self.disturb();
             return false;
         }
-        if self.engine.registry.published() <= self.snapshot() {
+        if self.lending.get() > 0 || self.engine.registry.published() <= self.snapshot() {
             return false;
         }
         let kept = self.kept_pins.get() + usize::from(self.peeked.get());
@@ -351,15 +365,6 @@ impl<'db> Core<'db> {
         let Some((pin, to)) = self.engine.registry.pin_newest(&self.ticket) else {
             return false;
         };
-        // I7: a key may have left an older index and come back as another record, visible at
-        // the new timestamp. Before the check, since the old index may drop values.
-        let slides = self.slides();
-        self.tables.iter().for_each(|table| table.renew());
-        if self.slides() != slides {
-            // Such a drop has read in this transaction, and that slid.
-            self.engine.registry.unpin(&self.ticket, pin);
-            return true;
-        }
         self.disturbed.set(false);
         let unchanged = self.unchanged_at(to) && !self.disturbed.get();
         if unchanged {

@@ -108,10 +108,10 @@ pub(crate) struct Engine {
     pub(crate) number: u64,
     pub(crate) name: Arc<str>,
     pub(crate) config: Config,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) publisher: Publisher,
     pub(crate) log: CommitLog,
-    pub(crate) collector: Collector,
+    pub(crate) collector: Arc<Collector>,
     pub(crate) safety: Safety,
     /// Bytes in use, if they are bounded.
     pub(crate) usage: Option<Usage>,
@@ -149,10 +149,10 @@ impl Engine {
             gate: Gate::new(config.max_gate_time, bugs),
             clock: Clock::start(),
             config,
-            registry: Registry::new(bugs),
+            registry: Arc::new(Registry::new(bugs)),
             publisher: Publisher::new(bugs),
             log: CommitLog::new(bounds, bugs),
-            collector: Collector::new(),
+            collector: Arc::new(Collector::new()),
             safety: Safety::new(),
             usage,
             panicked_predicates: Arc::new(AtomicU64::new(0)),
@@ -311,6 +311,15 @@ impl Engine {
     /// Predicates that panicked during a certification.
     pub(crate) fn panicked_predicates(&self) -> u64 {
         self.panicked_predicates.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // What is left there keeps tables, which keep the collector.
+        if !crate::sync::model_failed() {
+            self.collector.clear();
+        }
     }
 }
 

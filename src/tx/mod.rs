@@ -22,6 +22,7 @@ mod snapshot_range;
 mod table;
 mod transaction;
 mod tx_table;
+mod window;
 mod write;
 mod write_set;
 

@@ -4,17 +4,16 @@
 use std::any::Any;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::ssi::footprint::Part as Footprinted;
 use crate::store::Quiet;
 use crate::store::collector::{Harvest, Overwritten, Round};
-use crate::store::index::{Slot, relate};
+use crate::store::leaf::Entry;
 use crate::store::record::{Record, RecordId};
 use crate::store::registry::Walker;
-use crate::store::tree::Span;
 use crate::store::version::{Unlinked, Version};
 use crate::tx::read_set::{Bounds, Observed, above, below};
 use crate::tx::table::{Key, TableInner, Value};
@@ -126,35 +125,29 @@ impl<K: Key, V: Value> Part<K, V> {
     /// Whether the absences, ranges and predicates are the same at a timestamp that the
     /// transaction has pinned. The hits were asked before: other rows are new ones.
     pub(crate) fn same_at(&self, walker: Walker<'_>, timestamp: u64) -> bool {
-        let root = self.table.index.root();
-        let value = |record: &Record<K, V>| -> Option<NonNull<Version<V>>> {
-            let walk = walker.walk();
-            let version = record.chain().visible_at(timestamp, &walk)?;
-            version.value().is_some().then(|| NonNull::from(version))
+        let index = &self.table.index;
+        let walk = walker.walk();
+        let value = |record: &Record<K, V>| -> Option<NonNull<V>> {
+            record.chain().visible_at(timestamp, &walk)?.value().map(NonNull::from)
         };
-        let present = |key: &K| {
-            let slot = root.get(|slot| relate::<K, V, K>(slot, key));
-            slot.is_some_and(|slot| value(&slot.record).is_some())
-        };
+        let present = |key: &K| index.get(key, &walk).is_some_and(|record| value(record).is_some());
         let mut absences_hold = true;
         self.observed.absences.for_each(|absent| absences_hold &= !present(absent));
         let new_in = |bounds: &Bounds<K>, matters: &dyn Fn(&K, &V) -> bool| {
-            let before = |slot: &Slot<K, V>| !above(&bounds.lower, slot.key());
-            let within = |slot: &Slot<K, V>| below(&bounds.upper, slot.key());
-            let mut rows = Span::new(root.clone(), before, within);
-            while let Some(slot) = rows.front() {
-                let known = self.hits.binary_search(&slot.record.id()).is_ok();
-                if !known && let Some(version) = value(&slot.record) {
-                    // SAFETY: the transaction has pinned the timestamp at which it is
-                    // visible (I4), and the root keeps the record.
-                    let row = unsafe { version.as_ref() }.value();
-                    if row.is_some_and(|row| matters(slot.key(), row)) {
-                        return true;
-                    }
-                }
-                rows.advance();
-            }
-            false
+            let before = |key: &K| !above(&bounds.lower, key);
+            let within = |key: &K| below(&bounds.upper, key);
+            let is_new = |entry: &Entry<K, V>| {
+                let record = entry.record();
+                let known = self.hits.binary_search(&record.id()).is_ok();
+                // SAFETY: the transaction has pinned the timestamp at which it is visible (I4).
+                let row = value(record).filter(|_| !known).map(|row| unsafe { row.as_ref() });
+                row.is_some_and(|row| matters(entry.key(), row))
+            };
+            let look = |entries: &[Entry<K, V>]| match entries.iter().any(is_new) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            };
+            index.ascend(before, within, &walk, look).is_break()
         };
         absences_hold
             && !self.ranges.iter().any(|range| new_in(range, &|_, _| true))

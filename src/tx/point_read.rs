@@ -57,17 +57,14 @@ where
             let _comparing = core.comparing();
             table.look_up(key, snapshot, core.walker())
         };
-        let refresh = || !core.is_comparing() && table.refresh();
         match found {
-            // Ends: the index is fresh then, or somebody else has changed it again.
-            None if refresh() => {}
             None => return None,
             // Ends: a slide takes the snapshot to the published timestamp, and each
             // further one is another transaction's commit.
             Some(found) if found.newest > snapshot && core.slide() => {}
             Some(found) => {
                 if let (Some(version), true) = (found.version, core.is_tracked()) {
-                    table.reads.borrow_mut().hit(Hit::new(found.record.id(), version));
+                    table.reads.borrow_mut().hit(Hit::new(found.record, version));
                     core.count_observation();
                 }
                 return found.version;

@@ -20,16 +20,16 @@ use std::sync::Arc;
 
 use crate::key_range::KeyRange;
 use crate::store::Quiet;
-use crate::store::index::Slot;
-use crate::store::record::{Record, RecordId};
+use crate::store::record::RecordId;
 use crate::store::tree::{Span, Tree};
-use crate::store::version::Version;
+use crate::store::version::{NEVER, Version};
 use crate::tx::core::Core;
 use crate::tx::hook::Sight;
 use crate::tx::live::{Hit, Reach};
 use crate::tx::read_set::{Bounds, Predicate, Scan, above, below};
 use crate::tx::table::{Key, Value};
 use crate::tx::tx_table::TxTable;
+use crate::tx::window::{End, Look, Row, Window};
 use crate::tx::write_set::OwnWrite;
 
 /// A double-ended iterator over the rows of a range, by [`Transaction::range`] and
@@ -81,24 +81,18 @@ pub struct Range<'t, K, V> {
     front: Option<&'t K>,
     back: Option<&'t K>,
     /// What is left between them; none before the first row and after a slide.
-    rest: Option<Rest<K, V>>,
+    rest: Option<Rest<'t, K, V>>,
     slides: u32,
     exhausted: bool,
 }
 
-struct Rest<K, V> {
-    index: Span<Slot<K, V>>,
+struct Rest<'t, K, V> {
+    index: Window<'t, K, V>,
     own: Span<OwnWrite<K, V>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    Front,
-    Back,
-}
-
 /// A row that may be returned.
-struct Row<'t, K, V> {
+struct Found<'t, K, V> {
     key: &'t K,
     version: &'t Version<V>,
     value: &'t V,
@@ -108,7 +102,7 @@ struct Row<'t, K, V> {
 
 /// What to do with the next candidate of an end.
 enum Candidate<'t, K, V> {
-    Row(Row<'t, K, V>, Source),
+    Row(Found<'t, K, V>, Source),
     Nothing(Source),
     Slid,
     RanOut,
@@ -136,11 +130,6 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
             let _comparing = core.comparing();
             is_inverted(&bounds)
         };
-        // First of all: a key that goes with an old index may read in its `Drop`, and scans
-        // are noted in the order of their numbers.
-        if !inverted && !core.is_comparing() {
-            table.refresh();
-        }
         let mut range = Self {
             core,
             table,
@@ -183,24 +172,24 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
 
     fn step(&mut self, end: End) -> Option<(&'t K, &'t V)> {
         if self.core.is_comparing() {
-            // What it holds of the index may be too old for the slide that is checked.
+            // What it has looked at may be too old for the slide that is checked.
             self.core.disturb();
         }
         self.core.before_read();
         while !self.exhausted {
             self.seek();
+            if !self.look(end) {
+                continue;
+            }
             match self.candidate(end) {
                 Candidate::RanOut => self.run_out(),
                 Candidate::Slid => self.rest = None,
                 Candidate::Nothing(source) => self.leave(end, source),
                 Candidate::Row(row, source) => {
-                    let slides = self.core.slides();
-                    let selected =
-                        self.predicate.as_ref().is_none_or(|p| p.selects(row.key, row.value));
-                    if self.core.slides() != slides {
-                        // The predicate read in the same transaction, and that slid.
-                        continue;
-                    }
+                    let selected = self.predicate.as_ref().is_none_or(|predicate| {
+                        let _lending = self.core.lending();
+                        predicate.selects(row.key, row.value)
+                    });
                     self.leave(end, source);
                     if selected {
                         self.note(end, &row);
@@ -219,56 +208,81 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         }
         self.slides = self.core.slides();
         let _comparing = self.core.comparing();
-        let (front, back, bounds) = (self.front, self.back, &*self.bounds);
-        let before = |key: &K| match front {
-            Some(front) => key <= front,
-            None => !above(&bounds.lower, key),
-        };
-        let within = |key: &K| match back {
-            Some(back) => key < back,
-            None => below(&bounds.upper, key),
-        };
-        let index = Span::new(self.table.root(), |r| before(r.key()), |r| within(r.key()));
+        let (before, within) = (|key: &K| self.is_before(key), |key: &K| self.is_within(key));
         let own = Span::new(self.own.clone(), |own| before(&own.key), |own| within(&own.key));
-        self.rest = Some(Rest { index, own });
+        self.rest = Some(Rest { index: Window::new(), own });
+    }
+
+    fn is_before(&self, key: &K) -> bool {
+        match self.front {
+            Some(front) => key <= front,
+            None => !above(&self.bounds.lower, key),
+        }
+    }
+
+    fn is_within(&self, key: &K) -> bool {
+        match self.back {
+            Some(back) => key < back,
+            None => below(&self.bounds.upper, key),
+        }
+    }
+
+    /// Looks at the index until the next row of an end is known. False if the snapshot slid.
+    fn look(&mut self, end: End) -> bool {
+        let Some(mut rest) = self.rest.take() else { return false };
+        while rest.index.is_short(end) {
+            if rest.index.is_at_newer(end) && self.core.slide() {
+                return false;
+            }
+            let how = Look {
+                index: &self.table.table.index,
+                timestamp: self.core.snapshot(),
+                stop: self.core.may_slide(),
+            };
+            let _comparing = self.core.comparing();
+            let (before, within) = (|key: &K| self.is_before(key), |key: &K| self.is_within(key));
+            rest.index.look(end, &how, before, within, &self.core.walker().walk());
+        }
+        self.rest = Some(rest);
+        true
     }
 
     fn candidate(&self, end: End) -> Candidate<'t, K, V> {
         let Some(rest) = &self.rest else {
             return Candidate::Slid;
         };
-        let (slot, own) = match end {
-            End::Front => (rest.index.front(), rest.own.front()),
-            End::Back => (rest.index.back(), rest.own.back()),
+        let own = match end {
+            End::Front => rest.own.front(),
+            End::Back => rest.own.back(),
         };
-        let source = match (slot, own) {
-            (None, None) => return Candidate::RanOut,
-            (Some(_), None) => Source::Index,
-            (None, Some(_)) => Source::Own,
-            (Some(slot), Some(own)) => {
-                let _comparing = self.core.comparing();
-                nearer(end, slot.key().cmp(&own.key))
+        match (rest.index.row(end), own) {
+            (None, None) => Candidate::RanOut,
+            (Some(row), None) => self.committed(row),
+            (None, Some(own)) => self.own(own, Source::Own),
+            (Some(row), Some(own)) => {
+                let nearer = {
+                    let _comparing = self.core.comparing();
+                    nearer(end, row.record.key().cmp(&own.key))
+                };
+                match nearer {
+                    Source::Index => self.committed(row),
+                    source => self.own(own, source),
+                }
             }
-        };
-        match (source, slot, own) {
-            (Source::Index, Some(slot), _) => self.committed(&slot.record),
-            (_, _, Some(own)) => self.own(own, source),
-            _ => Candidate::RanOut,
         }
     }
 
-    fn committed(&self, record: &Arc<Record<K, V>>) -> Candidate<'t, K, V> {
-        let snapshot = self.core.snapshot();
-        let found = self.table.found(record, snapshot, self.core.walker());
-        if found.newest > snapshot && self.core.slide() {
+    fn committed(&self, row: Row<'t, K, V>) -> Candidate<'t, K, V> {
+        // It was the newest when it was looked at, or nothing could be done about it.
+        if row.version.end() != NEVER && self.core.slide() {
             return Candidate::Slid;
         }
-        match found.version.and_then(|version| Some((version, version.value()?))) {
+        match row.version.value() {
             None => Candidate::Nothing(Source::Index),
-            Some((version, value)) => {
-                let key = found.record.key();
-                let record = Some(found.record.id());
-                Candidate::Row(Row { key, version, value, record }, Source::Index)
+            Some(value) => {
+                let (key, record) = (row.record.key(), Some(row.record.id()));
+                let found = Found { key, version: row.version, value, record };
+                Candidate::Row(found, Source::Index)
             }
         }
     }
@@ -279,17 +293,14 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         let version: &'t Version<V> = unsafe { &*own.version.as_ptr() };
         match self.table.writes.value(own) {
             None => Candidate::Nothing(source),
-            Some(value) => Candidate::Row(Row { key, version, value, record: None }, source),
+            Some(value) => Candidate::Row(Found { key, version, value, record: None }, source),
         }
     }
 
     fn leave(&mut self, end: End, source: Source) {
         let Some(rest) = &mut self.rest else { return };
         if source != Source::Own {
-            match end {
-                End::Front => rest.index.advance(),
-                End::Back => rest.index.retreat(),
-            }
+            rest.index.pop(end);
         }
         if source != Source::Index {
             match end {
@@ -300,7 +311,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     }
 
     /// Notes that a row was returned.
-    fn note(&mut self, end: End, row: &Row<'t, K, V>) {
+    fn note(&mut self, end: End, row: &Found<'t, K, V>) {
         let back = end == End::Back;
         *(if back { &mut self.back } else { &mut self.front }) = Some(row.key);
         self.update(|scan| {
@@ -319,7 +330,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
 
     fn run_out(&mut self) {
         self.exhausted = true;
-        // Before an old index is let go: a key's `Drop` may read here, and slide.
+        // Before anything is let go: a key's `Drop` may read here, and slide.
         self.update(|scan| scan.whole = true);
         self.rest = None;
         self.core.hook().scan_end(self.number);

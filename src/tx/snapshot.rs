@@ -9,7 +9,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::key_range::KeyRange;
-use crate::store::index::relate;
 use crate::timestamp::Timestamp;
 use crate::tx::engine::Isolation;
 use crate::tx::pin_guard::PinGuard;
@@ -74,9 +73,9 @@ impl Snapshot {
         V: Value,
         Q: Ord + ?Sized,
     {
-        let root = self.pinned.table(table).index.root();
-        let slot = root.get(|slot| relate(slot, key))?;
-        self.pinned.row(&slot.record, &self.pinned.walk()).map(|(_, value)| value)
+        let walk = self.pinned.walk();
+        let record = self.pinned.table(table).index.get(key, &walk)?;
+        self.pinned.row(record, &walk).map(|(_, value)| value)
     }
 
     /// Whether a key is there at this timestamp. O(log n).
@@ -116,8 +115,7 @@ impl Snapshot {
         table: &Table<K, V>,
         range: impl KeyRange<K>,
     ) -> SnapshotRange<'s, K, V> {
-        let root = self.pinned.table(table).index.root();
-        SnapshotRange::new(&self.pinned, root, range)
+        SnapshotRange::new(&self.pinned, &self.pinned.table(table).index, range)
     }
 
     /// The keys of a range. As [`range`](Self::range).

@@ -1,18 +1,17 @@
 //! Ranges of a detached snapshot: a walk over the index from both ends that skips what
 //! the timestamp does not see.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::key_range::KeyRange;
 use crate::store::Quiet;
-use crate::store::index::{Root, Slot};
-use crate::store::tree::Span;
+use crate::store::index::Index;
 use crate::timestamp::Timestamp;
 use crate::tx::pinned::Pinned;
-use crate::tx::read_set::{above, below};
+use crate::tx::read_set::{Bounds, above, below};
 use crate::tx::table::{Key, Value};
+use crate::tx::window::{End, Look, Window};
 
 /// A double-ended iterator over the rows of a range, by
 /// [`Snapshot::range`](crate::Snapshot::range).
@@ -48,62 +47,33 @@ use crate::tx::table::{Key, Value};
 #[must_use = "it is lazy"]
 pub struct SnapshotRange<'s, K, V> {
     snapshot: &'s Pinned,
-    /// What was not looked at yet. The index as it was when the range was created: every
-    /// key that the snapshot sees is in it.
-    rest: Span<Slot<K, V>>,
-    /// What was looked at and not returned yet, each with its outermost row first.
-    front: Ahead<'s, K, V>,
-    back: Ahead<'s, K, V>,
-}
-
-/// Rows that one end is ahead of what it was asked for: to begin a walk costs more than a
-/// row, and to keep one would hold up everybody who frees.
-struct Ahead<'s, K, V> {
-    rows: VecDeque<(&'s K, &'s V)>,
-    /// How many slots the next walk looks at. It grows, so that a range which is dropped
-    /// early has looked at few.
-    next: usize,
-}
-
-/// Slots that one walk looks at, at most.
-const MOST_AHEAD: usize = 64;
-
-impl<K, V> Ahead<'_, K, V> {
-    fn nothing() -> Self {
-        Self { rows: VecDeque::new(), next: 1 }
-    }
+    index: &'s Index<K, V>,
+    bounds: Bounds<K>,
+    window: Window<'s, K, V>,
 }
 
 impl<'s, K: Key, V: Value> SnapshotRange<'s, K, V> {
-    /// `root` is the index of a table that the snapshot keeps.
-    pub(crate) fn new(snapshot: &'s Pinned, root: Root<K, V>, range: impl KeyRange<K>) -> Self {
+    /// `index` is that of a table that the snapshot keeps.
+    pub(crate) fn new(
+        snapshot: &'s Pinned,
+        index: &'s Index<K, V>,
+        range: impl KeyRange<K>,
+    ) -> Self {
         let (lower, upper) = range.into_bounds();
-        let (lower, upper) = (lower.map(Quiet::new), upper.map(Quiet::new));
-        let before = |slot: &Slot<K, V>| !above(&lower, slot.key());
-        let within = |slot: &Slot<K, V>| below(&upper, slot.key());
-        let rest = Span::new(root, before, within);
-        Self { snapshot, rest, front: Ahead::nothing(), back: Ahead::nothing() }
+        let bounds = Bounds { lower: lower.map(Quiet::new), upper: upper.map(Quiet::new) };
+        Self { snapshot, index, bounds, window: Window::new() }
     }
 
-    /// Looks at some more slots from one end.
-    fn look_ahead(
-        &mut self,
-        ahead: impl Fn(&mut Self) -> &mut Ahead<'s, K, V>,
-        slot: impl Fn(&Span<Slot<K, V>>) -> Option<&Slot<K, V>>,
-        leave: impl Fn(&mut Span<Slot<K, V>>),
-    ) {
-        let mut slots = ahead(self).next;
-        ahead(self).next = (slots * 2).min(MOST_AHEAD);
-        let snapshot = self.snapshot;
-        let walk = snapshot.walk();
-        while slots > 0
-            && let Some(slot) = slot(&self.rest)
-        {
-            let row = snapshot.row(&slot.record, &walk);
-            leave(&mut self.rest);
-            ahead(self).rows.extend(row);
-            slots -= 1;
+    fn step(&mut self, end: End) -> Option<(&'s K, &'s V)> {
+        while self.window.is_short(end) {
+            let timestamp = self.snapshot.pin.timestamp();
+            let how = Look { index: self.index, timestamp, stop: false };
+            let before = |key: &K| !above(&self.bounds.lower, key);
+            let within = |key: &K| below(&self.bounds.upper, key);
+            self.window.look(end, &how, before, within, &self.snapshot.walk());
         }
+        let row = self.window.pop(end)?;
+        Some((row.record.key(), row.version.value()?))
     }
 }
 
@@ -111,19 +81,13 @@ impl<'s, K: Key, V: Value> Iterator for SnapshotRange<'s, K, V> {
     type Item = (&'s K, &'s V);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.front.rows.is_empty() && self.rest.front().is_some() {
-            self.look_ahead(|range| &mut range.front, Span::front, Span::advance);
-        }
-        self.front.rows.pop_front().or_else(|| self.back.rows.pop_back())
+        self.step(End::Front)
     }
 }
 
 impl<K: Key, V: Value> DoubleEndedIterator for SnapshotRange<'_, K, V> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        while self.back.rows.is_empty() && self.rest.back().is_some() {
-            self.look_ahead(|range| &mut range.back, Span::back, Span::retreat);
-        }
-        self.back.rows.pop_front().or_else(|| self.front.rows.pop_back())
+        self.step(End::Back)
     }
 }
 

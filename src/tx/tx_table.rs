@@ -3,15 +3,15 @@
 
 use std::any::Any;
 use std::borrow::Borrow;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::ops::Bound;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::ssi::footprint::{Footprint, Part as Footprinted, Signature};
 use crate::ssi::log::Entry;
 use crate::store::Quiet;
-use crate::store::index::{Root, relate};
-use crate::store::record::Record;
+use crate::store::record::{Record, RecordId};
 use crate::store::registry::Walker;
 use crate::store::version::Version;
 use crate::tx::live::{Hit, Reach};
@@ -23,10 +23,6 @@ use crate::tx::write_set::WriteSet;
 /// One table of a running transaction.
 pub(crate) struct TxTable<K, V> {
     pub(crate) table: Arc<TableInner<K, V>>,
-    /// The index as this transaction knows it: every key that its snapshot can see is in
-    /// it, and the records in it stay while it is held.
-    root: RefCell<Root<K, V>>,
-    changes: Cell<u64>,
     pub(crate) writes: WriteSet<K, V>,
     pub(crate) reads: RefCell<ReadSet<K, V>>,
     /// The hits of a footprint that was closed.
@@ -34,8 +30,8 @@ pub(crate) struct TxTable<K, V> {
 }
 
 /// What a look-up met.
-pub(crate) struct Found<'t, K, V> {
-    pub(crate) record: &'t Record<K, V>,
+pub(crate) struct Found<'t, V> {
+    pub(crate) record: RecordId,
     /// The visible version; none if there is no value.
     pub(crate) version: Option<&'t Version<V>>,
     /// The commit timestamp of the newest version.
@@ -44,11 +40,7 @@ pub(crate) struct Found<'t, K, V> {
 
 impl<K: Key, V: Value> TxTable<K, V> {
     fn new(table: &Arc<TableInner<K, V>>) -> Self {
-        // In this order: a change in between makes the root look older than it is.
-        let changes = table.index.changes();
         Self {
-            root: RefCell::new(table.index.root()),
-            changes: Cell::new(changes),
             table: Arc::clone(table),
             writes: WriteSet::new(),
             reads: RefCell::new(ReadSet::default()),
@@ -56,55 +48,27 @@ impl<K: Key, V: Value> TxTable<K, V> {
         }
     }
 
-    /// The index as this transaction knows it.
-    pub(crate) fn root(&self) -> Root<K, V> {
-        self.root.borrow().clone()
-    }
-
-    /// Takes the newest index; true if there was a newer one. Not while it is searched.
-    pub(crate) fn refresh(&self) -> bool {
-        let changes = self.table.index.changes();
-        if changes == self.changes.get() {
-            return false;
-        }
-        let old = self.root.replace(self.table.index.root());
-        self.changes.set(changes);
-        drop(old);
-        true
-    }
-
-    /// Looks a key up at a timestamp. Runs `cmp`; the caller forbids writes and slides.
+    /// Looks a key up at a timestamp that the transaction has registered. Runs `cmp`; the
+    /// caller forbids writes and slides.
     pub(crate) fn look_up<Q>(
         &self,
         key: &Q,
         timestamp: u64,
         walker: Walker<'_>,
-    ) -> Option<Found<'_, K, V>>
+    ) -> Option<Found<'_, V>>
     where
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        let root = self.root.borrow();
-        let slot = root.get(|slot| relate(slot, key))?;
-        Some(self.found(&slot.record, timestamp, walker))
-    }
-
-    /// What a record holds at a timestamp that the transaction has registered or had.
-    pub(crate) fn found(
-        &self,
-        record: &Arc<Record<K, V>>,
-        timestamp: u64,
-        walker: Walker<'_>,
-    ) -> Found<'_, K, V> {
-        let record: *const Record<K, V> = Arc::as_ptr(record);
-        // SAFETY: if a version is visible to the registered snapshot the record stays in
-        // the index and the version in its chain until the transaction ends (I4, I5). If
-        // none is, the caller asks only for `newest`, while the root holds the record.
-        let record = unsafe { &*record };
         let walk = walker.walk();
+        let record = self.table.index.get(key, &walk)?;
         let newest = record.chain().newest_begin(&walk);
         let version = record.chain().visible_at(timestamp, &walk).filter(|v| v.value().is_some());
-        Found { record, version, newest }
+        let version = version.map(NonNull::from);
+        // SAFETY: it is visible to the registered snapshot, so it stays in its chain until
+        // the transaction ends (I4).
+        let version = version.map(|version| unsafe { version.as_ref() });
+        Some(Found { record: record.id(), version, newest })
     }
 }
 
@@ -117,8 +81,6 @@ pub(crate) trait AnyTxTable: Send {
     /// Whether everything observed so far is the same at `timestamp`, which is published.
     /// `entries` are the commits after the snapshot, up to it.
     fn unchanged(&self, entries: &[Entry], timestamp: u64) -> bool;
-    /// Takes the newest index, after a slide: the one at hand may lack what is visible now.
-    fn renew(&self);
     /// Whether everything in the closed footprint is the same at `timestamp`, which the
     /// transaction has pinned. Runs `cmp` and predicates.
     fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool;
@@ -135,7 +97,12 @@ pub(crate) trait AnyTxTable: Send {
     fn has_reads(&self) -> bool;
     /// Adds this table's share to the footprint. With `writes`, leases the records that
     /// the commit will write and returns what installs them. Takes the reads.
-    fn seal(&self, footprint: &mut Footprint, writes: bool) -> Option<Arc<dyn CommitPart>>;
+    fn seal(
+        &self,
+        footprint: &mut Footprint,
+        writes: bool,
+        walker: Walker<'_>,
+    ) -> Option<Arc<dyn CommitPart>>;
     /// The commit is certain: its versions belong to the chains from now on.
     fn hand_over(&self);
     /// Undoes what was written since a savepoint.
@@ -168,10 +135,6 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
                 }))
     }
 
-    fn renew(&self) {
-        self.refresh();
-    }
-
     fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool {
         let hits_hold = self.sealed.borrow().iter().all(|hit| hit.holds_at(timestamp));
         let part = self.part_in(footprint);
@@ -195,13 +158,12 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
 
     fn is_doomed(&self, snapshot: u64, walker: Walker<'_>) -> bool {
         let writes = self.writes.certain();
-        let index = self.table.index.root();
+        let walk = walker.walk();
         let mut doomed = false;
         writes.for_each(|own| {
             let key: &K = &own.key;
-            let record = index.get(|slot| relate::<K, V, K>(slot, key)).map(|slot| &slot.record);
-            doomed |= record.is_some_and(|record| {
-                let newest = record.chain().newest_begin(&walker.walk());
+            doomed |= self.table.index.get(key, &walk).is_some_and(|record| {
+                let newest = record.chain().newest_begin(&walk);
                 newest > snapshot && self.has_read(record)
             });
         });
@@ -217,7 +179,12 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         !reads.hits().is_empty() || !reads.observed.is_empty()
     }
 
-    fn seal(&self, footprint: &mut Footprint, writes: bool) -> Option<Arc<dyn CommitPart>> {
+    fn seal(
+        &self,
+        footprint: &mut Footprint,
+        writes: bool,
+        walker: Walker<'_>,
+    ) -> Option<Arc<dyn CommitPart>> {
         let (observed, hits) = self.reads.take().seal();
         let records = hits.iter().map(|hit| hit.record).collect();
         self.sealed.replace(hits);
@@ -237,7 +204,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
             return None;
         }
         if writes {
-            self.lease(&mut part);
+            self.lease(&mut part, walker);
         }
         add_to(footprint, &part, by_key);
         let part = Arc::new(part);
@@ -271,18 +238,18 @@ impl<K: Key, V: Value> TxTable<K, V> {
         parts[at].1.as_any().downcast_ref()
     }
 
-    fn has_read(&self, record: &Arc<Record<K, V>>) -> bool {
+    fn has_read(&self, record: &Record<K, V>) -> bool {
         let hit = self.reads.borrow().hits().iter().any(|hit| hit.record == record.id());
         hit || with_observed(&self.reads, |observed| observed.changed_by(record.key(), None))
     }
 
     /// Finds or creates the record of every write. Runs `cmp` and `clone`.
-    fn lease(&self, part: &mut Part<K, V>) {
+    fn lease(&self, part: &mut Part<K, V>, walker: Walker<'_>) {
         let tree = self.writes.frozen();
         let mut own = Vec::with_capacity(tree.len());
         tree.for_each(|write| own.push(write.clone()));
         let keys: Vec<&K> = own.iter().map(|own| &**own.key).collect();
-        let records = self.table.index.find_or_create(&keys);
+        let records = self.table.index.find_or_create(&keys, &walker.walk());
         part.writes = records
             .into_iter()
             .zip(own)

@@ -1,0 +1,175 @@
+//! The index against a `BTreeMap`, and beside itself on threads. Leaves are tiny here.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering as Memory};
+use std::thread;
+
+use crate::bugs::Bugs;
+use crate::store::collector::Collector;
+use crate::store::index::Index;
+use crate::store::leaf::Entry;
+use crate::store::pins::Pins;
+use crate::store::record::Record;
+use crate::store::registry::Registry;
+use crate::store::version::Version;
+
+struct Fixture {
+    index: Index<u64, u64>,
+    registry: Arc<Registry>,
+    collector: Arc<Collector>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let (registry, collector) =
+            (Arc::new(Registry::new(Bugs::NONE)), Arc::new(Collector::new()));
+        let index = Index::new(&registry, &collector, None);
+        Self { index, registry, collector }
+    }
+
+    fn insert(&self, key: u64) -> Arc<Record<u64, u64>> {
+        let record = self.index.find_or_create(&[&key], &self.index.walk()).remove(0);
+        record.install(Version::allocate(Some(key)), 1);
+        record
+    }
+
+    /// Removes a key whose record is known, as a collection would.
+    fn remove(&self, record: &Arc<Record<u64, u64>>) {
+        assert!(record.lease(), "only whoever removes it seals it");
+        record.install(Version::allocate(None), 2);
+        let mut unlinked = crate::store::version::Unlinked::default();
+        assert!(record.collect(&Pins::new(Vec::new(), 3), None, &mut unlinked, |_| {}));
+        assert!(self.index.take_out(record));
+        // Whoever walks over the chain of a record that is gone has found it before.
+        self.collector.retire(crate::store::place::Retired::owned(unlinked));
+        self.free();
+    }
+
+    fn free(&self) {
+        if let Some(collecting) = self.collector.try_begin() {
+            collecting.collect(&self.registry, &Pins::new(Vec::new(), 0), usize::MAX);
+        }
+    }
+
+    fn keys(&self, from: u64, to: u64) -> (Vec<u64>, Vec<u64>) {
+        let walk = self.index.walk();
+        let (mut up, mut down) = (Vec::new(), Vec::new());
+        let (before, within) = (|key: &u64| *key < from, |key: &u64| *key <= to);
+        let all = self.index.ascend(before, within, &walk, |entries: &[Entry<u64, u64>]| {
+            up.extend(entries.iter().map(|entry| *entry.key()));
+            ControlFlow::Continue(())
+        });
+        assert!(all.is_continue());
+        let all = self.index.descend(before, within, &walk, |entries: &[Entry<u64, u64>]| {
+            down.extend(entries.iter().rev().map(|entry| *entry.key()));
+            ControlFlow::Continue(())
+        });
+        assert!(all.is_continue());
+        down.reverse();
+        (up, down)
+    }
+}
+
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state >> 11
+}
+
+#[test]
+fn an_index_holds_what_a_map_would() {
+    for seed in 1..=20 {
+        let (fixture, mut state) = (Fixture::new(), 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+        let mut model: BTreeMap<u64, Arc<Record<u64, u64>>> = BTreeMap::new();
+        for step in 0..2_000 {
+            let key = random(&mut state) % 200;
+            // It fills, is emptied to the last key, and fills again.
+            let grows = (step / 400) % 2 == 0;
+            match (model.get(&key).cloned(), random(&mut state) % 8 < 6) {
+                (None, often) if often == grows => {
+                    let record = fixture.insert(key);
+                    model.insert(key, record);
+                }
+                (Some(record), often) if often != grows => {
+                    fixture.remove(&record);
+                    model.remove(&key);
+                }
+                _ => {}
+            }
+            let sought = random(&mut state) % 200;
+            let walk = fixture.index.walk();
+            let found = fixture.index.get(&sought, &walk).map(Record::id);
+            assert_eq!(found, model.get(&sought).map(|record| record.id()), "{sought} at {step}");
+            drop(walk);
+            if step % 16 == 0 {
+                let (from, to) = (sought, sought + random(&mut state) % 100);
+                let expected: Vec<u64> = model.range(from..=to).map(|(key, _)| *key).collect();
+                let (up, down) = fixture.keys(from, to);
+                assert_eq!((&up, &down), (&expected, &expected), "{from}..={to} at {step}");
+            }
+        }
+        model.values().for_each(|record| fixture.remove(record));
+        assert_eq!(fixture.keys(0, u64::MAX), (Vec::new(), Vec::new()));
+        let mut leaves = 0;
+        fixture.index.for_each_body(&fixture.index.walk(), |_| leaves += 1);
+        assert_eq!(leaves, 1, "leaves that are empty have gone");
+    }
+}
+
+#[test]
+fn many_keys_enter_as_one_by_one() {
+    let fixture = Fixture::new();
+    let odd: Vec<u64> = (0..500).map(|n| 2 * n + 1).collect();
+    let all: Vec<u64> = (0..1_000).collect();
+    for keys in [&odd, &all, &all] {
+        let keys: Vec<&u64> = keys.iter().collect();
+        let records = fixture.index.find_or_create(&keys, &fixture.index.walk());
+        assert!(records.iter().zip(keys).all(|(record, key)| record.key() == key));
+        records.iter().for_each(|record| {
+            record.install(Version::allocate(Some(1)), 1);
+        });
+    }
+    let (up, down) = fixture.keys(0, u64::MAX);
+    assert_eq!((&up, &down), (&all, &all));
+}
+
+/// Keys that stay, among keys that come and go, on threads.
+#[test]
+fn whatever_is_split_or_emptied_meanwhile_what_is_there_is_found() {
+    let fixture = Fixture::new();
+    (0..40).for_each(|n| drop(fixture.insert(n * 50)));
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for worker in 1..4_u64 {
+            let fixture = &fixture;
+            let stop = &stop;
+            scope.spawn(move || {
+                let mut state = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(worker);
+                for _ in 0..300 {
+                    // Each has its own keys, so that it knows what it may seal.
+                    let at = random(&mut state) % 2_000;
+                    let keys = (at..at + 30).filter(|key| key % 50 % 4 == worker);
+                    let mine: Vec<_> = keys.map(|key| fixture.insert(key)).collect();
+                    mine.iter().for_each(|record| fixture.remove(record));
+                }
+                stop.store(true, Memory::Relaxed);
+            });
+        }
+        let mut state = 7;
+        while !stop.load(Memory::Relaxed) {
+            let key = random(&mut state) % 40 * 50;
+            let found = fixture.index.get(&key, &fixture.index.walk()).map(|record| *record.key());
+            assert_eq!(found, Some(key));
+            let (up, down) = fixture.keys(0, u64::MAX);
+            for seen in [&up, &down] {
+                assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+                assert_eq!(seen.iter().filter(|key| **key % 50 == 0).count(), 40);
+            }
+        }
+    });
+    fixture.free();
+    assert_eq!(fixture.keys(0, u64::MAX).0.len(), 40);
+}

@@ -1,0 +1,263 @@
+//! The leaves of an index: each a place for a body that is replaced, not changed.
+//!
+//! ```text
+//!   leaf (low = -inf)        leaf (low = m)          leaf (low = t)
+//!     body [a c f] --right-->  body [m p] --right-->   body [t x z]
+//! ```
+//!
+//! The right neighbour's low key is this leaf's upper bound. So whoever comes to a leaf
+//! that has been split since finds what it seeks further to the right.
+#![allow(unsafe_code)]
+
+use std::mem::{MaybeUninit, needs_drop};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use crate::store::place::Place;
+use crate::store::quiet::Quiet;
+use crate::store::record::Record;
+use crate::store::registry::Walk;
+
+/// Entries in a body, at most. Tiny where tests want splits.
+#[cfg(not(any(test, precedent_tiny, precedent_loom, fuzzing)))]
+pub(crate) const ENTRIES: usize = 64;
+#[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
+pub(crate) const ENTRIES: usize = 4;
+
+/// A copy of a key that owns nothing, beside what leads to the key itself: a search need
+/// not follow that. Nothing if the key owns something.
+struct Plain<K>(MaybeUninit<K>);
+
+impl<K: Clone> Plain<K> {
+    fn of(key: &K) -> Self {
+        let owns = needs_drop::<K>();
+        Self(if owns { MaybeUninit::uninit() } else { MaybeUninit::new(key.clone()) })
+    }
+}
+
+impl<K> Plain<K> {
+    /// In the place of a key that there is not; it is never asked for.
+    fn nothing() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+
+    fn again(&self) -> Self {
+        // SAFETY: a key that owns nothing may be there twice, bit by bit; another one is
+        // not there at all.
+        Self(unsafe { ptr::read(&raw const self.0) })
+    }
+
+    fn or<'k>(&'k self, key: impl FnOnce() -> &'k K) -> &'k K {
+        if needs_drop::<K>() {
+            return key();
+        }
+        // SAFETY: a key that owns nothing is there.
+        unsafe { self.0.assume_init_ref() }
+    }
+}
+
+/// A key's place in the index.
+pub(crate) struct Entry<K, V> {
+    key: Plain<K>,
+    /// The index has one count of it, which goes from body to body.
+    record: NonNull<Record<K, V>>,
+}
+
+impl<K: Clone, V> Entry<K, V> {
+    /// The entry of a record; the caller sees to the count. Runs the key's `clone`.
+    pub(crate) fn new(record: &Arc<Record<K, V>>) -> Self {
+        Self { key: Plain::of(record.key()), record: NonNull::from(&**record) }
+    }
+}
+
+impl<K, V> Entry<K, V> {
+    /// The same for another body.
+    fn again(&self) -> Self {
+        Self { key: self.key.again(), record: self.record }
+    }
+
+    pub(crate) fn record(&self) -> &Record<K, V> {
+        // SAFETY: an entry is found in a body, which is in a leaf, or was when the walk of
+        // whoever found it began. The index's count is given up only when the last body
+        // with the entry is in no leaf any more, and such walks have ended.
+        unsafe { self.record.as_ref() }
+    }
+
+    /// One more count of the record.
+    pub(crate) fn share(&self) -> Arc<Record<K, V>> {
+        // SAFETY: as in `record`; it came from an `Arc`.
+        unsafe {
+            Arc::increment_strong_count(self.record.as_ptr());
+            Arc::from_raw(self.record.as_ptr())
+        }
+    }
+
+    pub(crate) fn key(&self) -> &K {
+        self.key.or(|| self.record().key())
+    }
+
+    pub(crate) fn is(&self, record: &Arc<Record<K, V>>) -> bool {
+        ptr::eq(self.record.as_ptr(), Arc::as_ptr(record))
+    }
+}
+
+/// The index's count of a record, made from one of the caller's.
+pub(crate) fn keep<K, V>(record: &Arc<Record<K, V>>) {
+    std::mem::forget(Arc::clone(record));
+}
+
+/// The index's count of a record whose entry is in no leaf any more: to be given up when
+/// all walks that may have met the entry have ended.
+pub(crate) fn last_count<K, V>(record: &Arc<Record<K, V>>) -> Arc<Record<K, V>> {
+    // SAFETY: `keep` left this count to the entry.
+    unsafe { Arc::from_raw(Arc::as_ptr(record)) }
+}
+
+/// What a leaf holds at a time.
+pub(crate) struct Body<K, V> {
+    /// Ascending.
+    pub(crate) entries: Box<[Entry<K, V>]>,
+    pub(crate) right: Option<Arc<Leaf<K, V>>>,
+    /// The low key of the leaf on the right, if that owns nothing.
+    high: Option<Plain<K>>,
+    /// Empty for good: what would belong here belongs to the leaf on the left, as soon as
+    /// that one leads past this one.
+    pub(crate) dead: bool,
+}
+
+// SAFETY: its entries lead to records that are shared between threads.
+unsafe impl<K: Send + Sync, V: Send + Sync> Send for Body<K, V> {}
+// SAFETY: as above.
+unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Body<K, V> {}
+
+impl<K, V> Body<K, V> {
+    pub(crate) fn new(entries: Vec<Entry<K, V>>, right: Option<Arc<Leaf<K, V>>>) -> Self {
+        let high = right.as_ref().map(|right| right.plain_low.again());
+        Self { entries: entries.into(), right, high, dead: false }
+    }
+
+    /// Asks for all the lines of the entries at once, since a search would wait for one after
+    /// the other. Only a hint.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        {
+            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let start = self.entries.as_ptr().cast::<i8>();
+            for line in (0..size_of_val(&*self.entries)).step_by(64) {
+                // SAFETY: a prefetch of any address is no access.
+                unsafe { _mm_prefetch(start.wrapping_add(line), _MM_HINT_T0) };
+            }
+        }
+    }
+
+    /// No key in the leaf is at or above it.
+    pub(crate) fn high(&self) -> Option<&K> {
+        let (high, right) = self.high.as_ref().zip(self.right.as_ref())?;
+        Some(high.or(|| right.bound()))
+    }
+
+    /// The entries in this range for another body.
+    pub(crate) fn again(&self, from: usize, to: usize) -> impl Iterator<Item = Entry<K, V>> {
+        self.entries[from..to].iter().map(Entry::again)
+    }
+
+    /// The leaf to the right, if its low key is one that `reaches` says may be sought there.
+    pub(crate) fn right_if(&self, reaches: impl Fn(&K) -> bool) -> Option<&Leaf<K, V>> {
+        self.high().is_some_and(reaches).then_some(())?;
+        self.right.as_deref()
+    }
+}
+
+impl<K, V> Drop for Body<K, V> {
+    fn drop(&mut self) {
+        // A loop, not recursion: the last reference to a leaf may be the last one to a
+        // long row of them.
+        let mut next = self.right.take();
+        while let Some(leaf) = next.and_then(Arc::into_inner) {
+            next = leaf.body.take().and_then(|mut body| body.right.take());
+        }
+    }
+}
+
+/// A range of keys from `low` up to the low key of the leaf on the right.
+pub(crate) struct Leaf<K, V> {
+    /// None for the first leaf.
+    low: Option<Quiet<K>>,
+    plain_low: Plain<K>,
+    body: Place<Body<K, V>>,
+}
+
+impl<K: Clone, V> Leaf<K, V> {
+    /// Without a low key it is the first leaf. Runs the key's `clone`.
+    pub(crate) fn new(low: Option<K>, body: Body<K, V>) -> Arc<Self> {
+        let plain_low = low.as_ref().map_or_else(Plain::nothing, Plain::of);
+        Arc::new(Self { low: low.map(Quiet::new), plain_low, body: Place::new(body) })
+    }
+}
+
+impl<K, V> Leaf<K, V> {
+    pub(crate) fn low(&self) -> Option<&K> {
+        self.low.as_deref()
+    }
+
+    /// The low key of a leaf that is not the first.
+    fn bound(&self) -> &K {
+        match self.low() {
+            Some(low) => low,
+            None => unreachable!("nothing leads to the first leaf"),
+        }
+    }
+
+    pub(crate) fn place(&self) -> &Place<Body<K, V>> {
+        &self.body
+    }
+
+    pub(crate) fn body<'w>(&self, walk: &'w Walk<'_>) -> &'w Body<K, V> {
+        self.body.look(walk)
+    }
+
+    /// Gives the index's counts of all records up, in this leaf and all to the right. The
+    /// caller has the whole index for itself.
+    pub(crate) fn let_go(&self) {
+        let mut next = self.body.take();
+        // A loop, not recursion: there may be many leaves.
+        while let Some(mut body) = next {
+            for entry in &body.entries {
+                // SAFETY: `keep` left this count to the entry, which nobody looks at again.
+                drop(unsafe { Arc::from_raw(entry.record.as_ptr()) });
+            }
+            next = body.right.take().and_then(|right| right.body.take());
+        }
+    }
+}
+
+/// A leaf in the upper level, by its low key. The first leaf is not there.
+pub(crate) struct Separator<K, V> {
+    low: Plain<K>,
+    leaf: Arc<Leaf<K, V>>,
+}
+
+impl<K, V> Separator<K, V> {
+    /// None for the first leaf.
+    pub(crate) fn new(leaf: &Arc<Leaf<K, V>>) -> Option<Self> {
+        leaf.low()?;
+        Some(Self { low: leaf.plain_low.again(), leaf: Arc::clone(leaf) })
+    }
+}
+
+impl<K, V> Clone for Separator<K, V> {
+    fn clone(&self) -> Self {
+        Self { low: self.low.again(), leaf: Arc::clone(&self.leaf) }
+    }
+}
+
+impl<K, V> Separator<K, V> {
+    pub(crate) fn leaf(&self) -> &Leaf<K, V> {
+        &self.leaf
+    }
+
+    pub(crate) fn low(&self) -> &K {
+        self.low.or(|| self.leaf.bound())
+    }
+}

@@ -37,7 +37,7 @@ pub use error::Error;
 #[cfg(feature = "im")]
 pub use im;
 pub use key_range::KeyRange;
-pub use ssi::{Conflict, ConflictReason, Edge, EdgeKind, Participant, TransactionId};
+pub use ssi::{Certifier, Conflict, ConflictReason, Edge, EdgeKind, Participant, TransactionId};
 pub use timestamp::Timestamp;
 pub use tx::{
     Commit, Isolation, Key, Keys, Pin, Range, ReadOnly, ReadTransaction, ReadWrite, Savepoint,
@@ -63,6 +63,7 @@ mod book {
         differences: "docs/05-what-we-do-differently.md",
         simpler: "docs/06-when-something-simpler-is-enough.md",
         safe_snapshots: "docs/07-safe-snapshots.md",
+        other_rules: "docs/08-other-rules.md",
         dump_format: "docs/dump-format.md",
         orderings: "docs/orderings.md",
         proof: "docs/proof.md",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::db::database::Database;
-use crate::ssi::Conflict;
+use crate::ssi::{Certifier, Conflict};
 use crate::tx::{Config, Isolation};
 
 /// Settles what cannot change later; by [`Database::builder`].
@@ -44,14 +44,43 @@ impl Builder {
         self
     }
 
-    /// Which anomalies are ruled out. By default all: [`Isolation::Serializable`].
+    /// Which anomalies are ruled out. By default all: [`Isolation::Serializable`]. The same as
+    /// choosing [`Certifier::Exact`], or [`Certifier::FirstCommitterWins`] for
+    /// [`Isolation::Snapshot`]; of this and [`certifier`](Self::certifier) the last call counts.
     ///
     /// ```
     /// # use precedent::{Database, Isolation};
     /// let unsafe_on_purpose = Database::builder().isolation(Isolation::Snapshot).build();
     /// ```
     pub fn isolation(mut self, isolation: Isolation) -> Self {
-        self.config.isolation = isolation;
+        self.config.certifier = match isolation {
+            Isolation::Serializable => Certifier::Exact,
+            Isolation::Snapshot => Certifier::FirstCommitterWins,
+        };
+        self
+    }
+
+    /// By which rule commits are certified. By default by [`Certifier::Exact`]; the others are
+    /// there for comparison, and all but [`Certifier::FirstCommitterWins`] are serializable.
+    ///
+    /// ```
+    /// # use precedent::{Certifier, Database, Error, Table};
+    /// // A long job reads what others change meanwhile, and writes what nobody else reads.
+    /// let commits_under = |rule| -> Result<bool, Error> {
+    ///     let db = Database::builder().certifier(rule).build();
+    ///     let t: Table<u32, u64> = db.table("t")?;
+    ///     let job = db.begin();
+    ///     let sum: u64 = job.range(&t, ..).map(|(_, n)| n).sum();
+    ///     db.transact(|other| Ok(other.insert(&t, 7, 1)))?;
+    ///     job.insert(&t, 1_000, sum);
+    ///     Ok(job.commit().is_ok())
+    /// };
+    /// assert!(commits_under(Certifier::Exact)?);
+    /// assert!(!commits_under(Certifier::Backward)?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn certifier(mut self, certifier: Certifier) -> Self {
+        self.config.certifier = certifier;
         self
     }
 
@@ -376,7 +405,7 @@ impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder")
             .field("name", &self.name)
-            .field("isolation", &self.config.isolation)
+            .field("certifier", &self.config.certifier)
             .field("sliding", &self.config.sliding)
             .finish_non_exhaustive()
     }

@@ -68,10 +68,13 @@ pub struct Stats {
     pub rollbacks: u64,
     /// Aborts because the commit would have closed a cycle.
     pub cycle_aborts: u64,
-    /// Aborts because somebody else wrote a key first; under `Isolation::Snapshot` only.
+    /// Aborts because somebody else wrote a key first; under `Isolation::Snapshot` and
+    /// [`Certifier::Pivot`](crate::Certifier::Pivot) only.
     pub first_committer_aborts: u64,
     /// Aborts because a bound was exceeded, so that a cycle is only suspected.
     pub conservative_aborts: u64,
+    /// Aborts because another rule than [`Certifier::Exact`](crate::Certifier::Exact) objected.
+    pub rule_aborts: u64,
     /// Transactions that were given up because of their age, those included that never end.
     pub doomed: u64,
     /// Transactions that ended with [`Error::TimedOut`](crate::Error::TimedOut).
@@ -169,6 +172,7 @@ impl Database {
             cycle_aborts: totals.of(Count::Cycle),
             first_committer_aborts: totals.of(Count::FirstCommitter),
             conservative_aborts: totals.of(Count::Conservative),
+            rule_aborts: totals.of(Count::Rule),
             doomed: engine.doomed(),
             timed_out_aborts: totals.of(Count::TimedOut),
             own_values_aborts: totals.of(Count::OwnValues),

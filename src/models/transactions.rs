@@ -7,7 +7,8 @@ use loom::thread;
 use super::explore;
 use crate::bugs::{Bug, Bugs};
 use crate::db::Database;
-use crate::tx::{Config, Isolation, ReadTransaction, Table, Transaction};
+use crate::ssi::Certifier;
+use crate::tx::{Config, ReadTransaction, Table, Transaction};
 
 /// x = y = 0, both at commit 1.
 fn accounts(bugs: Bugs, sliding: bool) -> (Database, Table<char, i64>) {
@@ -245,7 +246,7 @@ fn a_retry_does_not_meet_the_same_conflict() {
 #[test]
 fn under_snapshot_isolation_the_first_committer_wins() {
     explore(|| {
-        let config = Config { isolation: Isolation::Snapshot, ..Config::default() };
+        let config = Config { certifier: Certifier::FirstCommitterWins, ..Config::default() };
         let db = Database::with(None, config, Bugs::NONE);
         let t: Table<char, i64> = db.table("t").unwrap();
         let (first, second) = (db.begin_owned(), db.begin_owned());

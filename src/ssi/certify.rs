@@ -30,8 +30,18 @@ pub(crate) enum Verdict {
     Edged(Overwriter),
     /// Committing would close this cycle.
     Cycle(Vec<Step>),
+    /// Another rule objects to these edges, be there a cycle or not.
+    Suspect(Path),
+    /// Somebody else was quicker to write a key, and the rule does not allow that.
+    LostRace(Overwriter),
     /// The search took more steps than its bound allows.
     TooLong,
+}
+
+/// Edges in a row, which need not lead back to where they began.
+pub(crate) struct Path {
+    pub(crate) from: Member,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One edge of a cycle: from whom (the last step's `to`, at first T), how, to whom.
@@ -95,7 +105,7 @@ pub(crate) fn first_overwriter(body: &Body, entries: &[Entry]) -> Option<Overwri
     })
 }
 
-/// `Isolation::Snapshot`: the first entry that wrote a key that the transaction writes too.
+/// The first entry that wrote a key that the transaction writes too.
 pub(crate) fn first_writer(body: &Body, entries: &[Entry]) -> Option<Overwriter> {
     entries.iter().find_map(|entry| {
         let witness = body.footprint.overwritten(&entry.body.footprint)?;

@@ -356,11 +356,16 @@ impl Edge {
 pub enum ConflictReason {
     /// Committing would have closed the cycle that [`Conflict::cycle`] returns.
     Cycle,
-    /// `Isolation::Snapshot` only: another transaction wrote the same key first.
-    /// `Conflict::cycle` holds the one ww edge.
+    /// Another transaction wrote the same key first; under `Isolation::Snapshot` and
+    /// [`Certifier::Pivot`](crate::Certifier::Pivot) only. `Conflict::cycle` holds the one
+    /// ww edge.
     FirstCommitterWins,
     /// The search exceeded its bound; the cycle is only suspected.
     Conservative,
+    /// A rule other than [`Certifier::Exact`](crate::Certifier::Exact) objects to the edges
+    /// that [`Conflict::cycle`] returns, a path with the aborted transaction on it. There
+    /// may be a cycle or not.
+    Rule,
 }
 
 /// Why a transaction could not commit, edge by edge.
@@ -415,7 +420,8 @@ impl Conflict {
     }
 
     /// The edges, each starting where the one before it ended; the first one leaves the
-    /// aborted transaction and the last one returns to it.
+    /// aborted transaction and the last one returns to it, but for the reasons
+    /// [`Rule`](ConflictReason::Rule) and [`FirstCommitterWins`](ConflictReason::FirstCommitterWins).
     ///
     /// ```
     /// # use precedent::{Database, Table};
@@ -474,9 +480,13 @@ impl Conflict {
         let Some(first) = self.cycle.first() else {
             return Ok(());
         };
-        write!(f, "{} cannot commit, it would have to come before itself", first.from)?;
+        write!(f, "{} cannot commit, it would have to come before itself: ", first.from)?;
+        self.tell_edges(f)
+    }
+
+    fn tell_edges(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, edge) in self.cycle.iter().enumerate() {
-            write!(f, "{} {edge}", if at == 0 { ":" } else { ";" })?;
+            write!(f, "{}{edge}", if at == 0 { "" } else { "; " })?;
         }
         Ok(())
     }
@@ -496,6 +506,10 @@ impl fmt::Display for Conflict {
             }
             (ConflictReason::Conservative, _) => {
                 f.write_str("the search for a cycle exceeded its bound, so there may be one")
+            }
+            (ConflictReason::Rule, _) => {
+                f.write_str("there may be a cycle, the rule says, since ")?;
+                self.tell_edges(f)
             }
             _ => self.tell_cycle(f),
         }

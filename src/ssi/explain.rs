@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::ssi::certify::{Member, Step, StepKind};
+use crate::ssi::certify::{Member, Path, Step, StepKind};
 use crate::ssi::conflict::{Conflict, ConflictReason, Edge, EdgeKind, TransactionId};
 use crate::ssi::footprint::{Body, Witness};
 use crate::ssi::log::Overwriter;
@@ -12,7 +12,9 @@ use crate::ssi::log::Overwriter;
 pub(crate) enum Refusal {
     /// Steps that lead from the candidate back to it.
     Cycle(Arc<Body>, Vec<Step>),
-    /// `Isolation::Snapshot`: somebody else was quicker to write a key.
+    /// The edges that another rule objects to.
+    Suspect(Arc<Body>, Path),
+    /// Somebody else was quicker to write a key.
     LostRace(Arc<Body>, Overwriter),
     /// A bound was exceeded. Who was refused, and the newest commit that had a part in it.
     Conservative(TransactionId, u64),
@@ -22,6 +24,7 @@ impl Refusal {
     pub(crate) fn reason(&self) -> ConflictReason {
         match self {
             Self::Cycle(..) => ConflictReason::Cycle,
+            Self::Suspect(..) => ConflictReason::Rule,
             Self::LostRace(..) => ConflictReason::FirstCommitterWins,
             Self::Conservative(..) => ConflictReason::Conservative,
         }
@@ -31,6 +34,7 @@ impl Refusal {
     pub(crate) fn newest_commit(&self) -> Option<u64> {
         match self {
             Self::Cycle(_, steps) => steps.iter().filter_map(|step| step.to.commit()).max(),
+            Self::Suspect(_, path) => path.commits().max(),
             Self::LostRace(_, winner) => Some(winner.commit),
             Self::Conservative(_, newest) => Some(*newest),
         }
@@ -47,6 +51,10 @@ impl Refusal {
                 let commits = steps.iter().filter_map(|step| step.to.commit());
                 commits.fold(own, mix)
             }
+            Self::Suspect(candidate, path) => {
+                let own = mix(u64::from(candidate.id), candidate.snapshot);
+                path.commits().fold(own, mix)
+            }
             Self::LostRace(candidate, winner) => mix(u64::from(candidate.id), winner.commit),
             Self::Conservative(id, newest) => mix(u64::from(*id), *newest),
         }
@@ -55,7 +63,8 @@ impl Refusal {
     /// Names every edge. Runs the `Debug` of keys, unless they are to be redacted.
     pub(crate) fn explain(&self, redact: bool) -> Conflict {
         let cycle = match self {
-            Self::Cycle(candidate, steps) => cycle(candidate, steps, redact),
+            Self::Cycle(candidate, steps) => edges(candidate, &Member::Candidate, steps, redact),
+            Self::Suspect(candidate, path) => edges(candidate, &path.from, &path.steps, redact),
             Self::LostRace(candidate, winner) => vec![lost_race(candidate, winner, redact)],
             Self::Conservative(..) => Vec::new(),
         };
@@ -72,14 +81,24 @@ impl Member {
     }
 }
 
-fn cycle(candidate: &Arc<Body>, steps: &[Step], redact: bool) -> Vec<Edge> {
-    let mut from = (Arc::clone(candidate), None);
-    let cycle = steps.iter().map(|step| {
-        let body = match &step.to {
+impl Path {
+    fn commits(&self) -> impl Iterator<Item = u64> {
+        let members = std::iter::once(&self.from).chain(self.steps.iter().map(|step| &step.to));
+        members.filter_map(Member::commit)
+    }
+}
+
+fn edges(candidate: &Arc<Body>, from: &Member, steps: &[Step], redact: bool) -> Vec<Edge> {
+    let known = |member: &Member| {
+        let body = match member {
             Member::Committed(_, body) | Member::Reader(body) => body,
             Member::Candidate => candidate,
         };
-        let to = (Arc::clone(body), step.to.commit());
+        (Arc::clone(body), member.commit())
+    };
+    let mut from = known(from);
+    let edges = steps.iter().map(|step| {
+        let to = known(&step.to);
         let (kind, witness) = match step.kind {
             StepKind::Rw(witness) => (EdgeKind::Rw, Some(witness)),
             StepKind::Ww(witness) => (EdgeKind::Ww, Some(witness)),
@@ -91,7 +110,7 @@ fn cycle(candidate: &Arc<Body>, steps: &[Step], redact: bool) -> Vec<Edge> {
         from = to;
         edge
     });
-    cycle.collect()
+    edges.collect()
 }
 
 /// Names the key that somebody else was quicker to write.

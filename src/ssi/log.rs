@@ -43,7 +43,8 @@ pub(crate) struct Entry {
     /// c(X).
     pub(crate) commit: u64,
     pub(crate) body: Arc<Body>,
-    /// The first commit that X read around: `low(X)`, fixed at commit, never transitive.
+    /// The first commit that X read around: `low(X)`, fixed at commit, never transitive. A
+    /// rule other than the exact one may keep an earlier one here.
     pub(crate) overwriter: Option<Overwriter>,
 }
 
@@ -115,7 +116,7 @@ pub(crate) enum Stance<'v> {
     Blind,
     /// Nothing in the view overwrote what it observed.
     Clear(&'v View),
-    /// `Isolation::Snapshot`: nothing in the view wrote what it writes.
+    /// Nothing in the view speaks against it, and the rule must see everything.
     Exactly(&'v View),
     /// Something did, and the search over the view found no cycle.
     Edged(&'v View, Overwriter),

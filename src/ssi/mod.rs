@@ -1,5 +1,5 @@
-//! Conflicts without values: footprints, the commit log, the certifier, danger
-//! intervals, the cycle as data. Knows nothing of versions and indexes.
+//! Conflicts without values: footprints, the commit log, the certifier and the rules that
+//! can take its place, danger intervals, the cycle as data. Knows nothing of versions and indexes.
 
 pub(crate) mod certify;
 mod conflict;
@@ -7,6 +7,8 @@ mod danger;
 pub(crate) mod explain;
 pub(crate) mod footprint;
 pub(crate) mod log;
+pub(crate) mod rules;
 mod share;
 
 pub use conflict::{Conflict, ConflictReason, Edge, EdgeKind, Participant, TransactionId};
+pub use rules::Certifier;

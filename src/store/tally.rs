@@ -20,6 +20,7 @@ pub(crate) enum Count {
     Cycle,
     FirstCommitter,
     Conservative,
+    Rule,
     TimedOut,
     OwnValues,
     Footprint,

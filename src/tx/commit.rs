@@ -20,10 +20,11 @@ use crate::ssi::certify::{self, Verdict};
 use crate::ssi::explain::Refusal;
 use crate::ssi::footprint::{Body, Footprint};
 use crate::ssi::log::{Moved, Overwriter, Stance, View};
+use crate::ssi::rules::Rule;
 use crate::store::collector::Overwritten;
 use crate::timestamp::Timestamp;
 use crate::tx::core::Core;
-use crate::tx::engine::{Isolation, Limit};
+use crate::tx::engine::Limit;
 use crate::tx::gate::{Gate, Shut, this_thread};
 use crate::tx::hook::Ending;
 use crate::tx::part::CommitPart;
@@ -175,8 +176,8 @@ impl Core<'_> {
     /// The view is the caller's to drop, after the publication (I6).
     fn certify_and_append(&self, body: &mut Arc<Body>, view: &mut View) -> Result<u64, Refusal> {
         let log = &self.engine.log;
-        let snapshot_isolation = self.engine.config.isolation == Isolation::Snapshot;
-        let blind = !body.footprint.observes && !snapshot_isolation;
+        let rule = self.engine.config.certifier.rule();
+        let blind = !body.footprint.observes && !rule.judges_writes;
         // What the view names stays while we walk.
         let mut walk = None;
         let mut overwriter = None;
@@ -184,8 +185,8 @@ impl Core<'_> {
         loop {
             let stance = match overwriter.take() {
                 _ if blind => Stance::Blind,
-                _ if snapshot_isolation => Stance::Exactly(view),
                 Some(overwriter) => Stance::Edged(view, overwriter),
+                None if rule.judges_writes => Stance::Exactly(view),
                 None => Stance::Clear(view),
             };
             let moved = match log.append(body, stance) {
@@ -199,11 +200,7 @@ impl Core<'_> {
                 Moved::Folded => Err(moved),
             };
             overwriter = match caught_up {
-                Ok(()) if snapshot_isolation => match certify::first_writer(body, &view.entries) {
-                    Some(winner) => return Err(Refusal::LostRace(Arc::clone(body), winner)),
-                    None => None,
-                },
-                Ok(()) => self.certify_writer(body, view)?,
+                Ok(()) => self.certify_writer(rule, body, view)?,
                 Err(_) => {
                     self.renew(body)?;
                     *view = View::new(body.snapshot);
@@ -215,9 +212,9 @@ impl Core<'_> {
 
     /// The log was folded past the snapshot: moves the closed footprint up to the fold.
     fn renew(&self, body: &mut Arc<Body>) -> Result<(), Refusal> {
-        // First-committer-wins would have to ask the commits that are forgotten.
-        let serializable = self.engine.config.isolation == Isolation::Serializable;
-        let same = serializable && self.move_past_fold(&body.footprint);
+        // Whether what was not tracked is the same there, nobody knows.
+        let tracks = self.engine.config.certifier.rule().tracks_reads;
+        let same = tracks && self.move_past_fold(&body.footprint);
         // Nobody else has it before it is appended.
         match Arc::get_mut(body).filter(|_| same) {
             Some(body) => body.snapshot = self.snapshot(),
@@ -228,20 +225,35 @@ impl Core<'_> {
 
     fn certify_writer(
         &self,
+        rule: &Rule,
         body: &Arc<Body>,
         view: &mut View,
     ) -> Result<Option<Overwriter>, Refusal> {
-        if certify::first_overwriter(body, &view.entries).is_none() {
+        if !rule.judges_writes && certify::first_overwriter(body, &view.entries).is_none() {
             return Ok(None);
         }
         if self.engine.log.catch_up(view, true).is_err() {
             // Folded: the next look at the log finds that out again.
             return Ok(None);
         }
-        match certify::certify_writer(body, view, self.engine.config.max_search_steps) {
+        let verdict = (rule.writer)(body, view, self.engine.config.max_search_steps);
+        self.heed(verdict, body, view)
+    }
+
+    /// The commit that a certified transaction read around, if there is one.
+    fn heed(
+        &self,
+        verdict: Verdict,
+        body: &Arc<Body>,
+        view: &View,
+    ) -> Result<Option<Overwriter>, Refusal> {
+        let body = || Arc::clone(body);
+        match verdict {
             Verdict::Clear => Ok(None),
             Verdict::Edged(overwriter) => Ok(Some(overwriter)),
-            Verdict::Cycle(steps) => Err(Refusal::Cycle(Arc::clone(body), steps)),
+            Verdict::Cycle(steps) => Err(Refusal::Cycle(body(), steps)),
+            Verdict::Suspect(path) => Err(Refusal::Suspect(body(), path)),
+            Verdict::LostRace(winner) => Err(Refusal::LostRace(body(), winner)),
             Verdict::TooLong => Err(self.conservative(view.position)),
         }
     }
@@ -271,11 +283,9 @@ impl Core<'_> {
                 view = View::new(body.snapshot);
                 continue;
             }
-            match certify::certify_reader(&body, &view, self.engine.config.max_search_steps) {
-                Verdict::Clear | Verdict::Edged(_) => {}
-                Verdict::Cycle(steps) => return Err(Refusal::Cycle(body, steps)),
-                Verdict::TooLong => return Err(self.conservative(view.position)),
-            }
+            let rule = self.engine.config.certifier.rule();
+            let verdict = (rule.reader)(&body, &view, self.engine.config.max_search_steps);
+            self.heed(verdict, &body, &view)?;
         }
         Ok(())
     }

@@ -113,7 +113,7 @@ impl Drop for Comparing<'_> {
 impl<'db> Core<'db> {
     pub(crate) fn begin(engine: EngineRef<'db>, origin: Origin) -> Self {
         let Origin { read_only, attempt, .. } = origin;
-        let serializable = engine.config.isolation == Isolation::Serializable;
+        let serializable = engine.config.isolation() == Isolation::Serializable;
         let role = match (serializable, read_only) {
             (_, false) => Role::Writer,
             (true, true) => Role::Reader,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::bugs::Bugs;
 #[cfg(feature = "testkit")]
 use crate::record::Recorder;
+use crate::ssi::Certifier;
 use crate::ssi::log::{Bounds, CommitLog, Horizon};
 use crate::store::collector::{Collecting, Collector};
 use crate::store::pins::Pins;
@@ -44,7 +45,8 @@ pub enum Isolation {
     #[default]
     Serializable,
     /// Snapshot isolation with first-committer-wins, for laboratories and demonstrations.
-    /// Reads are not tracked, so write skew and phantoms happen. **Not serializable.**
+    /// Reads are not tracked, so write skew and phantoms happen. **Not serializable.** What
+    /// [`Certifier::FirstCommitterWins`] leaves.
     Snapshot,
 }
 
@@ -59,7 +61,7 @@ pub(crate) enum Limit {
 /// What the builder settled.
 #[derive(Clone)]
 pub(crate) struct Config {
-    pub(crate) isolation: Isolation,
+    pub(crate) certifier: Certifier,
     pub(crate) sliding: bool,
     pub(crate) max_attempts: u32,
     pub(crate) max_own_values: u64,
@@ -81,7 +83,7 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            isolation: Isolation::Serializable,
+            certifier: Certifier::Exact,
             sliding: true,
             max_attempts: 10_000,
             max_own_values: 1 << 24,
@@ -98,6 +100,16 @@ impl Default for Config {
             on_conflict: None,
             #[cfg(feature = "testkit")]
             recorder: None,
+        }
+    }
+}
+
+impl Config {
+    /// What the rule guarantees.
+    pub(crate) const fn isolation(&self) -> Isolation {
+        match self.certifier.is_serializable() {
+            true => Isolation::Serializable,
+            false => Isolation::Snapshot,
         }
     }
 }
@@ -238,7 +250,7 @@ impl Engine {
     /// A timestamp that is safe, as new as possible: not above the oldest writer's
     /// snapshot, and outside every danger interval. O(slots).
     pub(crate) fn safe_candidate(&self) -> u64 {
-        if self.config.isolation == Isolation::Snapshot {
+        if self.config.isolation() == Isolation::Snapshot {
             return self.registry.published();
         }
         // In this order: a writer announces its danger before it gives up its slot.

@@ -38,6 +38,7 @@ impl Ending<'_> {
             Self::Aborted(ConflictReason::Cycle, _) => Count::Cycle,
             Self::Aborted(ConflictReason::FirstCommitterWins, _) => Count::FirstCommitter,
             Self::Aborted(ConflictReason::Conservative, _) => Count::Conservative,
+            Self::Aborted(ConflictReason::Rule, _) => Count::Rule,
             Self::Limited(Limit::OwnValues) => Count::OwnValues,
             Self::Limited(Limit::Footprint) => Count::Footprint,
             Self::Limited(Limit::Bytes) => Count::Bytes,

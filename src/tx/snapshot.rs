@@ -261,7 +261,7 @@ impl Snapshot {
     /// ```
     #[must_use]
     pub fn is_safe(&self) -> bool {
-        let serializable = self.pinned.pin.engine().config.isolation == Isolation::Serializable;
+        let serializable = self.pinned.pin.engine().config.isolation() == Isolation::Serializable;
         serializable && self.pinned.pin.is_safe()
     }
 }

@@ -156,7 +156,7 @@ impl Draft {
 
     /// It is refused for a bound.
     pub fn refused_for_a_bound(self) -> Self {
-        let cycle = Cycle { conservative: true, edges: Vec::new() };
+        let cycle = Cycle { conservative: true, ..Cycle::default() };
         self.ends(End::Aborted { as_reader: false, cycle })
     }
 
@@ -272,5 +272,6 @@ fn end(end: &DraftEnd, drafts: &[Draft]) -> End {
         to: member(to),
         key: letter.map(key),
     });
-    End::Aborted { as_reader, cycle: Cycle { conservative: false, edges: edges.collect() } }
+    let cycle = Cycle { edges: edges.collect(), ..Cycle::default() };
+    End::Aborted { as_reader, cycle }
 }

@@ -209,6 +209,8 @@ pub enum End {
 pub struct Cycle {
     /// A bound was exceeded; no cycle is claimed.
     pub conservative: bool,
+    /// A rule objects to the edges; no cycle is claimed either.
+    pub suspected: bool,
     /// The edges of the cycle.
     pub edges: Vec<CycleEdge>,
 }

@@ -159,6 +159,14 @@ impl<'h> Court<'h> {
             }
             return;
         }
+        if report.suspected {
+            verdict.suspected += 1;
+            verdict.unfounded += u64::from(self.graph.closes(&links, Kinds::ALL, 0).is_none());
+            if let Err(story) = reported::check_path(self, &node, report) {
+                verdict.accuse(FaultKind::FalseReport, format!("{name}: {story}"));
+            }
+            return;
+        }
         let Some(cycle) = self.graph.closes(&links, Kinds::ALL, 0) else {
             let story = format!("{name} would have closed no cycle; reported: {:?}", report.edges);
             verdict.accuse(FaultKind::UnjustifiedAbort, story);

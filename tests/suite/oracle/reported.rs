@@ -14,16 +14,21 @@ pub fn check(court: &Court<'_>, refused: &Node<'_>, report: &Cycle) -> Result<()
     if first.from.id != id || last.to.id != id {
         return Err(format!("the reported cycle does not begin and end at it: {:?}", report.edges));
     }
-    for pair in report.edges.windows(2) {
-        if pair[0].to != pair[1].from {
-            return Err(format!(
-                "the reported cycle is broken between {:?} and {:?}",
-                pair[0], pair[1]
-            ));
-        }
-        if pair[0].to.id == id {
-            return Err(format!("the reported cycle returns early: {:?}", report.edges));
-        }
+    if report.edges[1..].iter().any(|edge| edge.from.id == id) {
+        return Err(format!("the reported cycle returns early: {:?}", report.edges));
+    }
+    check_path(court, refused, report)
+}
+
+/// Checks the report of `refused`, which claims no cycle: it leads through there, each edge
+/// starts where the one before it ended, and each is real.
+pub fn check_path(court: &Court<'_>, refused: &Node<'_>, report: &Cycle) -> Result<(), String> {
+    let id = court.history().txs[refused.tx].id;
+    if !report.edges.iter().any(|edge| edge.from.id == id || edge.to.id == id) {
+        return Err(format!("the report does not lead through it: {:?}", report.edges));
+    }
+    if let Some(pair) = report.edges.windows(2).find(|pair| pair[0].to != pair[1].from) {
+        return Err(format!("the report is broken between {:?} and {:?}", pair[0], pair[1]));
     }
     report.edges.iter().try_for_each(|reported| {
         let from = members(court, refused, &reported.from)?;

@@ -15,6 +15,10 @@ pub struct Verdict {
     pub aborts: u64,
     /// Of those: for a bound, without a cycle.
     pub conservative: u64,
+    /// Of those: because a rule other than the exact one suspected something.
+    pub suspected: u64,
+    /// Of the suspected ones: those that would have closed no cycle.
+    pub unfounded: u64,
     sightings: u32,
 }
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use precedent::{Database, Error, Range, Table};
+use precedent::{Certifier, Database, Error, Range, Table};
 
 use super::listener::{Ended, Fact, Listener, Told, UPPER_TABLE};
 use super::slot::{Handle, Slot};
@@ -67,6 +67,10 @@ pub fn run_and_judge(schedule: &Schedule, mode: Mode) -> Verdict {
         let story = "so few transactions exceed no bound, and yet one was refused for a bound";
         verdict.accuse(FaultKind::UnjustifiedAbort, story);
     }
+    if mode.certifier == Certifier::Exact && verdict.suspected > 0 {
+        let story = "the exact rule suspects nobody";
+        verdict.accuse(FaultKind::UnjustifiedAbort, story);
+    }
     verdict.faults.extend(run.faults);
     if run.aged {
         verdict.sight(Sighting::Aged);
@@ -88,7 +92,8 @@ fn is_refused_through_shared(tx: &Tx) -> bool {
 /// Runs a schedule on a new database.
 pub fn run(schedule: &Schedule, mode: Mode) -> Run {
     let listener = Arc::new(Listener::default());
-    let builder = Database::builder().sliding(mode.sliding).recorder(Arc::clone(&listener) as _);
+    let builder = Database::builder().certifier(mode.certifier).sliding(mode.sliding);
+    let builder = builder.recorder(Arc::clone(&listener) as _);
     let builder = if mode.hurried { builder.max_search_steps(HURRIED_STEPS) } else { builder };
     let builder = if mode.folding { builder.max_retained_commits(FOLDED_COMMITS) } else { builder };
     let builder =
@@ -343,6 +348,9 @@ impl<'db> Driver<'db> {
 
     /// Whether it read and, beyond undoing, wrote a key that somebody has overwritten since.
     fn must_be_doomed(&self, slot: &Slot<'_>) -> bool {
+        if !self.mode.certifier.is_serializable() {
+            return false;
+        }
         if self.mode.folding {
             // What is absent again at the fold is as good as never written.
             return false;
@@ -475,6 +483,14 @@ impl<'db> Driver<'db> {
             End::Aborted { cycle, .. } => cycle.conservative,
             _ => false,
         });
+        let suspected = self.history.txs.iter().filter(|tx| match &tx.end {
+            End::Aborted { cycle, .. } => cycle.suspected,
+            _ => false,
+        });
+        if stats.rule_aborts + stats.first_committer_aborts != suspected.count() as u64 {
+            let story = format!("what a rule suspected is miscounted: {stats:?}");
+            self.faults.push(Fault { kind: FaultKind::Disagreement, story });
+        }
         if stats.conservative_aborts != conservative.count() as u64 {
             let story = format!("conservative aborts are miscounted: {stats:?}");
             self.faults.push(Fault { kind: FaultKind::Disagreement, story });

@@ -26,6 +26,7 @@ const BLURRED: u64 = 200_000;
 /// Of a hundred schedules, so many have detached snapshots strewn in.
 const SPRINKLED: usize = 50;
 
+/// A number from the environment.
 fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
@@ -33,15 +34,18 @@ fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
     }
 }
 
-fn percent() -> f64 {
+/// The size of a run, in percent.
+pub fn percent() -> f64 {
     setting("PRECEDENT_SIZE", 1.0)
 }
 
-fn seed() -> u64 {
+/// The seed of what is random.
+pub fn seed() -> u64 {
     setting("PRECEDENT_SEED", 1)
 }
 
-fn conclude(title: &str, tally: &Tally, floors: &str) {
+/// Prints what a run has shown, and fails if something was wrong.
+pub fn conclude(title: &str, tally: &Tally, floors: &str) {
     println!("\n{title} (PRECEDENT_SIZE={} PRECEDENT_SEED={})\n{tally}{floors}", percent(), seed());
     assert!(tally.failures.is_empty(), "\n{}", report(tally));
 }
@@ -74,7 +78,21 @@ fn every_small_schedule_commits_what_it_can_when_snapshots_stay() {
 
 /// Runs so many schedules that are drawn at random or directed at cycles, in a mode with
 /// these bounds.
-fn drawn_schedules(count: u64, bounds: Mode) -> Tally {
+pub fn drawn_schedules(count: u64, bounds: Mode) -> Tally {
+    run(scaled(count, percent()) as usize, |job, tally| {
+        let mut rng = Rng::stream(seed(), job as u64);
+        let (kind, mut schedule) = drawn(&mut rng);
+        let (sliding, collecting) = (rng.chance(60), bounds.collecting || rng.chance(50));
+        let mode = Mode { sliding, collecting, aging: rng.chance(20), ..bounds };
+        if rng.chance(SPRINKLED) {
+            sprinkle::sprinkle(&mut rng, &mut schedule);
+        }
+        check(kind, &schedule, mode, tally);
+    })
+}
+
+/// A schedule of some kind.
+pub fn drawn(rng: &mut Rng) -> (&'static str, Schedule) {
     type Generator = fn(&mut Rng) -> Schedule;
     const GENERATORS: [(&str, Generator); 6] = [
         ("random", random::schedule),
@@ -84,17 +102,8 @@ fn drawn_schedules(count: u64, bounds: Mode) -> Tally {
         ("varied scripts", stories::schedule),
         ("varied scripts", stories::schedule),
     ];
-    run(scaled(count, percent()) as usize, |job, tally| {
-        let mut rng = Rng::stream(seed(), job as u64);
-        let (kind, generator) = rng.pick(&GENERATORS);
-        let mut schedule = generator(&mut rng);
-        let (sliding, collecting) = (rng.chance(60), bounds.collecting || rng.chance(50));
-        let mode = Mode { sliding, collecting, aging: rng.chance(20), ..bounds };
-        if rng.chance(SPRINKLED) {
-            sprinkle::sprinkle(&mut rng, &mut schedule);
-        }
-        check(kind, &schedule, mode, tally);
-    })
+    let (kind, generator) = rng.pick(&GENERATORS);
+    (kind, generator(rng))
 }
 
 #[test]

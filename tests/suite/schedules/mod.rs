@@ -15,6 +15,7 @@
 //! | [`shrink`] | the smallest schedule that still fails |
 //! | [`campaign`], [`tally`] | running millions, counters and their floors |
 //! | [`full`] | the tests that do so; sized by `PRECEDENT_SIZE`, seeded by `PRECEDENT_SEED` |
+//! | [`rules`] | the same under the other rules of certification, and how the rules compare |
 //! | [`scripts`], [`traps`], [`lags`] | scripts with their expected outcomes |
 
 mod acts;
@@ -27,6 +28,7 @@ mod listener;
 mod random;
 mod rings;
 pub mod rng;
+mod rules;
 mod scripts;
 mod shrink;
 mod slot;

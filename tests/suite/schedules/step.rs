@@ -2,6 +2,8 @@
 
 use std::ops::Bound;
 
+use precedent::Certifier;
+
 use crate::oracle::{Classes, Key, Keys};
 
 /// The steps of several transactions, in the order in which they are run.
@@ -276,6 +278,8 @@ impl Pulls {
 /// How a schedule is run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mode {
+    /// By which rule commits are certified.
+    pub certifier: Certifier,
     /// Snapshots may slide forward.
     pub sliding: bool,
     /// The database collects after every end.
@@ -291,10 +295,11 @@ pub struct Mode {
 }
 
 impl Mode {
-    /// Without any bound that could be exceeded.
+    /// By the exact rule, without any bound that could be exceeded.
     pub fn roomy(sliding: bool, collecting: bool) -> Self {
         let (hurried, folding, aging, blurred) = (false, false, false, false);
-        Self { sliding, collecting, hurried, folding, aging, blurred }
+        let certifier = Certifier::Exact;
+        Self { certifier, sliding, collecting, hurried, folding, aging, blurred }
     }
 }
 

@@ -44,9 +44,14 @@ pub struct Tally {
     kinds: BTreeMap<&'static str, u64>,
     commits: u64,
     certified: u64,
-    aborts: u64,
+    /// Refusals of all kinds.
+    pub aborts: u64,
     /// Refusals for a bound.
     pub conservative: u64,
+    /// Refusals because a rule suspected something.
+    pub suspected: u64,
+    /// Of those: without a cycle.
+    pub unfounded: u64,
     sightings: [u64; Sighting::ALL.len()],
     faults: BTreeMap<String, u64>,
     /// The first few schedules that failed.
@@ -61,6 +66,8 @@ impl Tally {
         self.certified += verdict.certified;
         self.aborts += verdict.aborts;
         self.conservative += verdict.conservative;
+        self.suspected += verdict.suspected;
+        self.unfounded += verdict.unfounded;
         for (count, sighting) in self.sightings.iter_mut().zip(Sighting::ALL) {
             *count += u64::from(verdict.shows(sighting));
         }
@@ -86,6 +93,8 @@ impl Tally {
         self.certified += other.certified;
         self.aborts += other.aborts;
         self.conservative += other.conservative;
+        self.suspected += other.suspected;
+        self.unfounded += other.unfounded;
         for (mine, theirs) in self.sightings.iter_mut().zip(other.sightings) {
             *mine += theirs;
         }
@@ -149,6 +158,8 @@ impl fmt::Display for Tally {
             ("certified readers", self.certified),
             ("aborts", self.aborts),
             ("conservative aborts", self.conservative),
+            ("suspected by a rule", self.suspected),
+            ("… without a cycle", self.unfounded),
             ("missed cycles", self.faults_of(FaultKind::MissedCycle)),
             ("unjustified aborts", self.faults_of(FaultKind::UnjustifiedAbort)),
             ("wrong replays", self.faults_of(FaultKind::WrongReplay)),

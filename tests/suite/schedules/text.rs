@@ -375,7 +375,8 @@ impl fmt::Display for Pulls {
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on = |on| if on { "on" } else { "off" };
-        write!(f, "sliding {}, collecting {}", on(self.sliding), on(self.collecting))?;
+        write!(f, "{}, sliding {}", self.certifier, on(self.sliding))?;
+        write!(f, ", collecting {}", on(self.collecting))?;
         let odd = [
             (self.hurried, ", hurried"),
             (self.folding, ", folding"),

@@ -21,15 +21,16 @@ pub fn in_upper_table(key: Key) -> bool {
     key.place() >= TABLE
 }
 
-/// A conflict, in the oracle's words.
+/// A conflict, in the oracle's words: the cycle, or what a rule suspects.
 pub fn cycle(conflict: &Conflict) -> Result<Cycle, String> {
-    let conservative = match conflict.reason() {
-        ConflictReason::Cycle => false,
-        ConflictReason::Conservative => true,
-        other => return Err(format!("a serializable database refused for {other:?}")),
+    let (conservative, suspected) = match conflict.reason() {
+        ConflictReason::Cycle => (false, false),
+        ConflictReason::Conservative => (true, false),
+        ConflictReason::Rule | ConflictReason::FirstCommitterWins => (false, true),
+        other => return Err(format!("a refusal for {other:?}")),
     };
     let edges = conflict.cycle().iter().map(edge).collect::<Result<_, _>>()?;
-    Ok(Cycle { conservative, edges })
+    Ok(Cycle { conservative, suspected, edges })
 }
 
 fn edge(edge: &precedent::Edge) -> Result<CycleEdge, String> {

@@ -265,7 +265,8 @@ impl Simulation<'_> {
             mangle(self.rng, &self.h, &mut edges);
         }
         let conservative = self.vices.timid > 0 && self.rng.chance(10);
-        self.h.txs[tx].end = End::Aborted { as_reader, cycle: Cycle { conservative, edges } };
+        let cycle = Cycle { conservative, suspected: false, edges };
+        self.h.txs[tx].end = End::Aborted { as_reader, cycle };
         self.h.ended.push(tx);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use precedent::Isolation;
+use precedent::Certifier;
 
 use super::indexed;
 use super::record::Record;
@@ -13,8 +13,8 @@ use crate::support::scaled;
 
 /// So many transactions in a full run.
 fn setup(sliding: bool, threads: usize, keys: usize, transactions: usize) -> Setup {
-    let (transactions, isolation) = (scaled(transactions), Isolation::Serializable);
-    Setup { threads, keys, transactions, sliding, isolation }
+    let (transactions, certifier) = (scaled(transactions), Certifier::Exact);
+    Setup { threads, keys, transactions, sliding, certifier }
 }
 
 /// Counts over a record.
@@ -43,6 +43,7 @@ fn counters(setup: Setup, record: &Record, verdict: &Verdict) -> Vec<(&'static s
         ("aborts", verdict.aborts),
         ("aborts of readers", ends(|end| matches!(end, End::Aborted { as_reader: true, .. }))),
         ("conservative aborts", verdict.conservative),
+        ("suspected by a rule", verdict.suspected),
         ("shortest cycle told", lengths().min().unwrap_or(0)),
         ("longest cycle told", lengths().max().unwrap_or(0)),
         ("cycles of three or more", lengths().filter(|length| *length >= 3).count() as u64),
@@ -96,9 +97,20 @@ fn threads_on_hot_keys_are_strictly_serializable_when_snapshots_stay() {
 }
 
 #[test]
+fn threads_on_hot_keys_are_strictly_serializable_under_every_serializable_rule() {
+    for certifier in Certifier::ALL.iter().copied().filter(|rule| rule.is_serializable()) {
+        for sliding in [true, false] {
+            let setup = Setup { certifier, ..setup(sliding, 4, 12, 100_000) };
+            is_right(&format!("hot keys, {certifier}, sliding {sliding}"), setup);
+        }
+    }
+}
+
+#[test]
 fn the_indexed_oracle_finds_the_cycles_of_snapshot_isolation() {
-    let (isolation, transactions) = (Isolation::Snapshot, scaled(100_000).max(2_000));
-    let setup = Setup { isolation, transactions, ..setup(true, 4, 12, 0) };
+    let transactions = scaled(100_000).max(2_000);
+    let certifier = Certifier::FirstCommitterWins;
+    let setup = Setup { certifier, transactions, ..setup(true, 4, 12, 0) };
     let started = Instant::now();
     let Run { record, .. } = run(setup);
     let title = "hot keys under snapshot isolation, which must fail";

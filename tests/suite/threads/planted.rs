@@ -1,6 +1,6 @@
 //! Faults planted in the record of a run that was right: the indexed oracle finds them.
 
-use precedent::Isolation;
+use precedent::Certifier;
 
 use super::indexed;
 use super::record::Record;
@@ -16,7 +16,7 @@ fn small_run() -> Record {
         keys: 10,
         transactions: 2_000,
         sliding: true,
-        isolation: Isolation::Serializable,
+        certifier: Certifier::Exact,
     });
     assert!(indexed::judge(&record).faults.is_empty());
     record

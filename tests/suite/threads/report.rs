@@ -117,7 +117,7 @@ pub fn retell(rng: &mut Rng, history: &mut History) {
         let members: Vec<usize> = (0..rng.between(1, 2)).map(|_| rng.pick(&others)).collect();
         let edges = report_of(history, tx, as_reader, &members);
         if edges.iter().all(fits) {
-            let cycle = Cycle { conservative: false, edges };
+            let cycle = Cycle { edges, ..Cycle::default() };
             history.txs[tx].end = End::Aborted { as_reader, cycle };
             return;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use precedent::{Database, Error, Isolation, ReadTransaction, Stats, Transaction};
+use precedent::{Certifier, Database, Error, ReadTransaction, Stats, Transaction};
 
 use super::actor::{Actor, Tables, Values, look_at};
 use super::ear::{self, Ear};
@@ -30,8 +30,8 @@ pub struct Setup {
     pub transactions: usize,
     /// Whether snapshots slide.
     pub sliding: bool,
-    /// What the database promises.
-    pub isolation: Isolation,
+    /// By which rule commits are certified.
+    pub certifier: Certifier,
 }
 
 /// The record of a run, and the database's own figures after all had ended and
@@ -57,7 +57,7 @@ impl From<Error> for Refused {
 
 /// Runs it.
 pub fn run(setup: Setup) -> Run {
-    let builder = Database::builder().sliding(setup.sliding).isolation(setup.isolation);
+    let builder = Database::builder().sliding(setup.sliding).certifier(setup.certifier);
     // So that many a closure runs behind the gate.
     let db = builder.age_after(AGE_AFTER).recorder(Arc::new(Ear)).build();
     let tables = TABLES.map(|name| db.table(name).expect("a new table"));

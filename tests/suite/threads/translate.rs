@@ -5,16 +5,16 @@ use precedent::{Conflict, ConflictReason, Edge, EdgeKind, Participant};
 use super::program::{TABLES, oracle_key};
 use crate::oracle::{Cycle, CycleEdge, CycleEdgeKind, Key, Member};
 
-/// The cycle that a conflict reports. That another committed first, which
-/// `Isolation::Snapshot` says, is a cycle of one edge.
+/// The cycle that a conflict reports, or what a rule suspects.
 pub fn cycle(conflict: &Conflict) -> Result<Cycle, String> {
-    let conservative = match conflict.reason() {
-        ConflictReason::Cycle | ConflictReason::FirstCommitterWins => false,
-        ConflictReason::Conservative => true,
+    let (conservative, suspected) = match conflict.reason() {
+        ConflictReason::Cycle => (false, false),
+        ConflictReason::Conservative => (true, false),
+        ConflictReason::Rule | ConflictReason::FirstCommitterWins => (false, true),
         other => return Err(format!("a refusal for {other:?}")),
     };
     let edges = conflict.cycle().iter().map(edge).collect::<Result<_, _>>()?;
-    Ok(Cycle { conservative, edges })
+    Ok(Cycle { conservative, suspected, edges })
 }
 
 fn edge(edge: &Edge) -> Result<CycleEdge, String> {

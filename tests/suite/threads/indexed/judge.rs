@@ -117,6 +117,7 @@ fn check_ends(record: &Record, verdict: &mut Verdict) {
             End::Aborted { as_reader, cycle } => {
                 verdict.aborts += 1;
                 verdict.conservative += u64::from(cycle.conservative);
+                verdict.suspected += u64::from(cycle.suspected);
                 if let Err(story) = register.review(place, *as_reader, cycle) {
                     let story = format!("#{}: {story}; it did {:?}", tx.id, tx.ops);
                     verdict.accuse(FaultKind::UnjustifiedAbort, story);

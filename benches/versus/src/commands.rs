@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::lab;
-use crate::measure::{self, Plan};
+use crate::engines::CONTESTANTS;
+use crate::measure::{self, Chosen};
+use crate::results::Plan;
+use crate::{lab, show};
 
 /// Measures precedent against other in-memory engines.
 #[derive(Parser)]
@@ -27,42 +29,126 @@ enum Command {
 
 #[derive(Args)]
 struct Run {
-    /// A short run, to see that it works: 3 repeats of 0.02 seconds
+    /// A short run: 3 repeats of 0.03 seconds, 20,000 keys
     #[arg(long)]
     quick: bool,
-    /// How long one run of the slowest engine should take
-    #[arg(long, default_value_t = 0.2, value_parser = positive_seconds)]
-    seconds: f64,
-    /// Runs of each engine, workload and number of threads
-    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..=1001))]
-    repeats: u32,
+    /// Only these engines, by name
+    #[arg(long, value_delimiter = ',')]
+    engines: Vec<String>,
+    /// Only workloads with one of these texts in their name, or of this group: core, ycsb,
+    /// applications, contended, long, mix, types
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Numbers of threads
+    #[arg(long, value_delimiter = ',', default_value = "1,2")]
+    threads: Vec<usize>,
+    /// Keys before the run [default: 100000]
+    #[arg(long)]
+    keys: Option<usize>,
+    /// Skew of zipf keys, 0 for uniform ones
+    #[arg(long, default_value_t = 0.99)]
+    skew: f64,
+    /// Operations of a transaction, in «mix»
+    #[arg(long, default_value_t = 8)]
+    operations: usize,
+    /// Share of reads among them, in «mix»
+    #[arg(long, default_value_t = 0.75)]
+    read_share: f64,
+    /// Warehouses of «TPC-C-like»
+    #[arg(long, default_value_t = 2)]
+    warehouses: u64,
+    /// Microseconds between two transactions of a thread
+    #[arg(long, default_value_t = 0)]
+    think: u64,
+    /// Microseconds that a transaction stays open before it ends
+    #[arg(long, default_value_t = 0)]
+    dwell: u64,
+    /// Open loop: so many transactions arrive in a second, on all threads together, and
+    /// their latency counts from their arrival
+    #[arg(long)]
+    rate: Option<f64>,
+    /// How long each run is at full speed [default: 0.2]
+    #[arg(long, value_parser = positive_seconds)]
+    seconds: Option<f64>,
+    /// Transactions of each thread, in place of seconds
+    #[arg(long)]
+    transactions: Option<u64>,
+    /// Runs of each engine, workload and number of threads [default: 11]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1001))]
+    repeats: Option<u32>,
     /// Seed of the keys and of the transactions
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only workloads with this text in their name
-    #[arg(long, default_value = "")]
-    only: String,
 }
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.command.unwrap_or(Command::Run(arguments.run)) {
+    let done = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
         Command::Run(run) => compare(run),
-        Command::Lab(arguments) => lab::run(&arguments),
-    }
-}
-
-fn compare(run: Run) -> ExitCode {
-    let (seconds, repeats) = if run.quick { (0.02, 3) } else { (run.seconds, run.repeats) };
-    let plan = Plan { seconds, repeats, seed: run.seed, only: run.only };
-    match measure::run(&plan) {
+        Command::Lab(arguments) => return lab::run(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(disagreement) => {
-            eprintln!("error: {disagreement}");
+        Err(what) => {
+            eprintln!("error: {what}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn compare(run: Run) -> Result<(), String> {
+    let plan = plan(&run)?;
+    let chosen =
+        Chosen { engines: engines(&run.engines)?, workloads: measure::matching(&plan, &run.only) };
+    if chosen.workloads.is_empty() {
+        return Err(format!("no workload is called {}", run.only.join(" or ")));
+    }
+    let results = measure::run(&plan, &chosen)?;
+    print!("{}", show::table(&results));
+    Ok(())
+}
+
+fn plan(run: &Run) -> Result<Plan, String> {
+    let (seconds, repeats, keys) = if run.quick { (0.03, 3, 20_000) } else { (0.2, 11, 100_000) };
+    let plan = Plan {
+        seconds: run.seconds.unwrap_or(seconds),
+        transactions: run.transactions,
+        repeats: run.repeats.unwrap_or(repeats),
+        seed: run.seed,
+        threads: run.threads.clone(),
+        keys: run.keys.unwrap_or(keys),
+        skew: run.skew,
+        operations: run.operations,
+        read_share: run.read_share,
+        warehouses: run.warehouses,
+        think_us: run.think,
+        dwell_us: run.dwell,
+        rate: run.rate,
+    };
+    let within = |ok: bool, what: &str| if ok { Ok(()) } else { Err(what.to_owned()) };
+    within((100..=100_000_000).contains(&plan.keys), "--keys must be from 100 to 100000000")?;
+    within(plan.threads.iter().all(|one| (1..=64).contains(one)), "--threads: 1 to 64 each")?;
+    within((0.0..=5.0).contains(&plan.skew), "--skew must be from 0 to 5")?;
+    within((1..=10_000).contains(&plan.operations), "--operations must be from 1 to 10000")?;
+    within((0.0..=1.0).contains(&plan.read_share), "--read-share must be from 0 to 1")?;
+    within((1..=1_000).contains(&plan.warehouses), "--warehouses must be from 1 to 1000")?;
+    within(plan.rate.is_none_or(|rate| rate > 0.0), "--rate must be above 0")?;
+    within(plan.transactions != Some(0), "--transactions must be above 0")?;
+    Ok(plan)
+}
+
+fn engines(names: &[String]) -> Result<Vec<usize>, String> {
+    let place = |name: &String| {
+        let same = |about: &crate::engine::About| about.name.eq_ignore_ascii_case(name);
+        let all = || CONTESTANTS.map(|about| about.name).join(", ");
+        let found = CONTESTANTS.iter().position(same);
+        found.ok_or_else(|| format!("no engine is called {name}; there are {}", all()))
+    };
+    if names.is_empty() {
+        return Ok((0..CONTESTANTS.len()).collect());
+    }
+    names.iter().map(place).collect()
 }
 
 fn positive_seconds(text: &str) -> Result<f64, String> {

@@ -1,49 +1,107 @@
 //! What an engine must be able to do to take part.
+//!
+//! A workload is written once, over these traits, and compiled anew for every engine: no
+//! dynamic call lies between a transaction and the engine that runs it.
 
-/// The rows that an engine holds before a run.
-pub enum Data<'a> {
-    /// Random keys, each with itself as its value.
-    Points(&'a [u64]),
-    /// (account, entry) -> cents: so many accounts with so many entries of 1 each.
-    Ledger { accounts: u64, entries: u64 },
+use crate::schema::{Key, Value};
+
+/// This attempt cannot go on: the engine has refused it, and will be asked again. Which
+/// refusal it was, the adapter has counted.
+#[derive(Debug)]
+pub struct Stop;
+
+/// A part of a transaction that reads.
+pub trait Read {
+    type Key: Key;
+
+    fn get(&mut self, table: u8, key: &Self::Key) -> Result<Option<u64>, Stop>;
+
+    /// The numbers of up to `limit` keys, and their values, from `from` on, up to `to` or
+    /// to the end of the table, in order.
+    fn scan(
+        &mut self,
+        table: u8,
+        from: &Self::Key,
+        to: Option<&Self::Key>,
+        limit: usize,
+        each: impl FnMut(u64, u64),
+    ) -> Result<(), Stop>;
 }
 
-/// One method is one transaction. Each returns something that depends on all it read, for
-/// the checksum; each retries until it has committed.
-pub trait Engine: Send + Sync {
-    /// The value of a key.
-    fn read_one(&self, key: u64) -> u64;
-    /// Adds to the value of a key; returns the old one.
-    fn add_to_one(&self, key: u64, delta: u64) -> u64;
-    /// The sum of eight values; adds to the first two.
-    fn read_eight_add_to_two(&self, keys: &[u64; 8], delta: u64) -> u64;
-    /// The sum of the values of the first `count` keys from here on.
-    fn scan(&self, from: u64, count: usize) -> u64;
-    /// Inserts a key that is new.
-    fn insert(&self, key: u64, value: u64);
-    /// The sum of an account's entries; inserts one more.
-    fn add_ledger_entry(&self, account: u64, entry: u64, cents: u64) -> u64;
-    /// A number that depends on every row, however they came about.
-    fn state(&self) -> u64;
+/// A transaction that may write.
+pub trait Write: Read {
+    fn put(&mut self, table: u8, key: Self::Key, value: u64) -> Result<(), Stop>;
+    fn remove(&mut self, table: u8, key: &Self::Key) -> Result<(), Stop>;
+
+    /// Adds to a value, 0 if it is not there; the old one.
+    fn add(&mut self, table: u8, key: &Self::Key, delta: u64) -> Result<u64, Stop> {
+        let old = self.get(table, key)?.unwrap_or_default();
+        self.put(table, key.clone(), old.wrapping_add(delta))?;
+        Ok(old)
+    }
 }
 
-/// An engine's name, and how it is made.
-pub struct Contestant {
+/// An open database whose tables all have the same types.
+pub trait Store: Send + Sync + Sized {
+    type Key: Key;
+    type Value: Value;
+    type Reader<'a>: Read<Key = Self::Key>
+    where
+        Self: 'a;
+    type Writer<'a>: Write<Key = Self::Key>
+    where
+        Self: 'a;
+
+    fn open(tables: u8) -> Self;
+
+    /// A serializable transaction that does not write; again until it has committed.
+    fn read<R>(&self, work: impl FnMut(&mut Self::Reader<'_>) -> Result<R, Stop>) -> R;
+
+    /// A serializable transaction; again until it has committed.
+    fn write<R>(&self, work: impl FnMut(&mut Self::Writer<'_>) -> Result<R, Stop>) -> R;
+
+    /// How often it refused an attempt, by reason, as far as it tells.
+    fn aborts(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
+    /// Versions that it holds, if it tells.
+    fn versions(&self) -> Option<u64> {
+        None
+    }
+
+    /// Gives back what it can, before its memory is measured.
+    fn settle(&self) {}
+
+    /// Bytes that the allocator does not know of: files.
+    fn bytes_outside(&self) -> u64 {
+        0
+    }
+}
+
+/// An engine: its name, what it can do, and a database of it for any types.
+pub trait Contestant: 'static {
+    const ABOUT: About;
+    type Store<K: Key, V: Value>: Store<Key = K, Value = V>;
+}
+
+/// What is said of an engine in every result.
+#[derive(Clone, Copy)]
+pub struct About {
     pub name: &'static str,
-    pub make: fn(&Data<'_>) -> Box<dyn Engine>,
+    /// The promise under which it runs here.
+    pub isolation: &'static str,
+    /// What has to be known to read its figures.
+    pub note: &'static str,
+    /// Whether it can scan.
+    pub ranges: bool,
+    /// Whether a transaction that reads for long lets others write meanwhile.
+    pub snapshots: bool,
+    /// Whether it keeps data at all; the dry run does not.
+    pub keeps: bool,
 }
 
-/// What a row contributes to [`Engine::state`]. Ledger keys are folded by the caller.
+/// What a row contributes to the state of a database.
 pub fn row_state(key: u64, value: u64) -> u64 {
     (key ^ value.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17) ^ value
-}
-
-/// A ledger key as one number, for [`row_state`].
-pub fn ledger_key(account: u64, entry: u64) -> u64 {
-    account.rotate_left(40) ^ entry
-}
-
-/// The rows of a ledger before a run.
-pub fn ledger_rows(accounts: u64, entries: u64) -> impl Iterator<Item = (u64, u64)> {
-    (0..accounts).flat_map(move |account| (0..entries).map(move |entry| (account, entry)))
 }

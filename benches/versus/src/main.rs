@@ -6,15 +6,24 @@
 //! cargo run --release -p versus -- --quick
 //! ```
 //!
-//! Every engine runs exactly the same sequence of transactions in each repeat, and what
-//! it read and the state at the end are compared, so that nobody wins by doing less.
+//! Before anything is measured every engine runs exactly the same sequence of transactions,
+//! and what it read and the state at the end are compared, so that nobody wins by doing
+//! less.
+
+#![allow(dead_code, unused_imports)]
 
 mod commands;
 mod engine;
 mod engines;
+mod harness;
+mod host;
 mod lab;
 mod measure;
+mod progress;
 mod random;
+mod results;
+mod schema;
+mod show;
 mod statistics;
 mod workload;
 

@@ -1,162 +1,218 @@
-//! Runs the contestants in turn and prints what came out.
+//! Runs the engines in turn, workload by workload, and gathers what came out.
 
-use std::io::{IsTerminal, Write};
-use std::sync::Barrier;
-use std::thread;
-use std::time::Instant;
+use std::time::Duration;
 
-use crate::engine::{Contestant, Engine};
+use hdrhistogram::Histogram;
+
 use crate::engines::CONTESTANTS;
-use crate::statistics::{interval, median};
-use crate::workload::{self, Stream, Workload};
+use crate::harness::{Entry, Run, Shape, agree};
+use crate::host;
+use crate::progress::Progress;
+use crate::results::{Cell, Engine, FORMAT, Latency, Measured, Plan, Results, VERSION, Workload};
+use crate::workload::{Knobs, Spec, list};
 
-/// Transactions of each thread before the clock starts.
-const WARM_UP: usize = 1_000;
-const THREADS: [usize; 2] = [1, 2];
+/// Transactions of each thread before anything is measured, for the judge, and the keys
+/// that they find.
+const JUDGED: u64 = 1_000;
+const JUDGED_KEYS: usize = 5_000;
 
-pub struct Plan {
-    pub seconds: f64,
-    pub repeats: u32,
-    pub seed: u64,
-    pub only: String,
+/// What is measured: places in the lists.
+pub struct Chosen {
+    pub engines: Vec<usize>,
+    pub workloads: Vec<String>,
 }
 
-/// One run of one engine.
-struct Run {
-    nanoseconds: f64,
-    checksum: u64,
-    state: u64,
+/// Which of all workloads have a text in their name or group.
+pub fn matching(plan: &Plan, texts: &[String]) -> Vec<String> {
+    let small = Plan { keys: 100, ..plan.clone() };
+    let named = |spec: &Spec| {
+        let found = |text: &String| spec.name.contains(text) || spec.group == text;
+        texts.is_empty() || texts.iter().any(found)
+    };
+    list(&knobs(&small)).iter().map(|one| one.spec()).filter(named).map(|spec| spec.name).collect()
 }
 
-/// Measures and prints all rows; an error if two engines read or hold different things.
-pub fn run(plan: &Plan) -> Result<(), String> {
-    let keys = workload::keys(plan.seed);
-    println!("Nanoseconds a transaction, on each thread: medians of {} runs.", plan.repeats);
-    println!("In brackets: times as long as {}, with an interval (95 %).\n", CONTESTANTS[0].name);
-    print_head();
-    for workload in Workload::ALL.into_iter().filter(|one| one.name().contains(&plan.only)) {
-        for threads in THREADS {
-            let count = calibrate(workload, &keys, threads, plan);
-            let mut times = vec![Vec::new(); CONTESTANTS.len()];
-            for repeat in 0..plan.repeats {
-                progress(workload, threads, repeat, plan.repeats);
-                measure_once(workload, &keys, (threads, count, repeat), plan, &mut times)?;
-            }
-            clear_progress();
-            print_row(workload, threads, &times);
+/// Measures all that was chosen; an error if two engines read or hold different things.
+pub fn run(plan: &Plan, chosen: &Chosen) -> Result<Results, String> {
+    let mut results = Results {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        host: host::host(),
+        plan: plan.clone(),
+        engines: chosen.engines.iter().map(|engine| described(*engine)).collect(),
+        workloads: Vec::new(),
+        cells: Vec::new(),
+        memory: Vec::new(),
+        curves: Vec::new(),
+    };
+    let is_chosen = |entry: &Box<dyn Entry>| chosen.workloads.contains(&entry.spec().name);
+    let entries: Vec<_> = list(&knobs(plan)).into_iter().filter(is_chosen).collect();
+    let small = Plan { keys: plan.keys.min(JUDGED_KEYS), ..plan.clone() };
+    let judged: Vec<_> = list(&knobs(&small)).into_iter().filter(is_chosen).collect();
+    let progress = Progress::new(steps(plan, chosen, &entries));
+    for (entry, small) in entries.iter().zip(&judged) {
+        let spec = entry.spec();
+        results.workloads.push(Workload {
+            group: spec.group.to_owned(),
+            name: spec.name.clone(),
+            about: spec.about.clone(),
+            side: spec.side.to_owned(),
+        });
+        for threads in threads_for(plan, &spec) {
+            judge(&**small, plan, chosen, threads, &progress)?;
+            results.cells.extend(measure(&**entry, plan, chosen, threads, &progress));
         }
     }
-    Ok(())
+    progress.finish();
+    Ok(results)
 }
 
-/// How many transactions on each thread make the slowest engine run for the planned time.
-fn calibrate(workload: Workload, keys: &[u64], threads: usize, plan: &Plan) -> usize {
-    let pilot = 2_000;
-    let time = |contestant: &Contestant| {
-        run_one(contestant, workload, keys, (threads, pilot, u32::MAX), plan.seed).nanoseconds
+fn knobs(plan: &Plan) -> Knobs {
+    Knobs {
+        keys: plan.keys,
+        skew: plan.skew,
+        operations: plan.operations,
+        read_share: plan.read_share,
+        seed: plan.seed,
+        warehouses: plan.warehouses,
+    }
+}
+
+fn described(engine: usize) -> Engine {
+    let about = &CONTESTANTS[engine];
+    Engine {
+        name: about.name.to_owned(),
+        isolation: about.isolation.to_owned(),
+        note: about.note.to_owned(),
+        keeps: about.keeps,
+    }
+}
+
+fn threads_for(plan: &Plan, spec: &Spec) -> Vec<usize> {
+    plan.threads.iter().copied().filter(|threads| *threads >= spec.least_threads).collect()
+}
+
+fn can(engine: usize, spec: &Spec) -> bool {
+    CONTESTANTS[engine].ranges || !spec.ranges
+}
+
+fn steps(plan: &Plan, chosen: &Chosen, entries: &[Box<dyn Entry>]) -> u64 {
+    let cells = |entry: &Box<dyn Entry>| {
+        let spec = entry.spec();
+        let engines = chosen.engines.iter().filter(|engine| can(**engine, &spec)).count();
+        threads_for(plan, &spec).len() * engines
     };
-    let slowest = CONTESTANTS.iter().map(time).fold(1.0, f64::max);
-    let count = (plan.seconds * 1e9 / slowest) as usize;
-    count.clamp(WARM_UP, workload.most_transactions() / threads - WARM_UP)
+    entries.iter().map(cells).sum::<usize>() as u64 * u64::from(plan.repeats)
 }
 
-/// One repeat: each engine once, a different one first each time.
-fn measure_once(
-    workload: Workload,
-    keys: &[u64],
-    (threads, count, repeat): (usize, usize, u32),
+/// All engines run the same transactions; what they read and leave must be the same.
+fn judge(
+    entry: &dyn Entry,
     plan: &Plan,
-    times: &mut [Vec<f64>],
+    chosen: &Chosen,
+    threads: usize,
+    progress: &Progress,
 ) -> Result<(), String> {
-    let mut first: Option<(&str, Run)> = None;
-    for turn in 0..CONTESTANTS.len() {
-        let number = (turn + repeat as usize) % CONTESTANTS.len();
-        let name = CONTESTANTS[number].name;
-        let run =
-            run_one(&CONTESTANTS[number], workload, keys, (threads, count, repeat), plan.seed);
-        times[number].push(run.nanoseconds);
+    let spec = entry.spec();
+    let able = |engine: &&usize| CONTESTANTS[**engine].keeps && can(**engine, &spec);
+    let mut first = None;
+    for engine in chosen.engines.iter().filter(able) {
+        let name = CONTESTANTS[*engine].name;
+        progress.say(&format!("{}: judging {name}, {threads} threads", spec.name));
+        let judged = entry.judge(*engine, threads, JUDGED, plan.seed);
+        let at = format!("after «{}» on {threads} threads", spec.name);
+        if let Err(violation) = &judged.check {
+            // Worth a row in the table, not the end: it is the engine that is wrong.
+            progress.warn(&format!("{name} is not serializable {at}: {violation}"));
+        }
         let Some((other, before)) = &first else {
-            first = Some((name, run));
+            first = Some((name, judged));
             continue;
         };
-        let same_reads = before.checksum == run.checksum
-            || (threads > 1 && !workload.reads_do_not_depend_on_order());
-        if !same_reads || before.state != run.state {
-            let what = if same_reads { "hold" } else { "read" };
-            return Err(format!(
-                "{name} and {other} {what} different things after «{}» on {threads} threads",
-                workload.name()
-            ));
-        }
+        agree(before, &judged, spec.order, threads)
+            .map_err(|what| format!("{name} and {other} {what} {at}"))?;
     }
     Ok(())
 }
 
-/// Loads a fresh engine, warms it up, and times it.
-fn run_one(
-    contestant: &Contestant,
-    workload: Workload,
-    keys: &[u64],
-    (threads, count, repeat): (usize, usize, u32),
-    seed: u64,
-) -> Run {
-    let engine = (contestant.make)(&workload.data(keys));
-    let engine: &dyn Engine = &*engine;
-    let start_line = Barrier::new(threads);
-    let work = |thread: usize| {
-        let mut stream = Stream::new(seed, thread as u64, repeat);
-        let warm = workload.run(engine, keys, &mut stream, WARM_UP);
-        start_line.wait();
-        let start = Instant::now();
-        let checksum = workload.run(engine, keys, &mut stream, count);
-        let elapsed = start.elapsed();
-        (elapsed.as_nanos() as f64 / count as f64, warm.wrapping_add(checksum))
+/// All repeats of a workload, each engine once in each, a different one first each time.
+fn measure(
+    entry: &dyn Entry,
+    plan: &Plan,
+    chosen: &Chosen,
+    threads: usize,
+    progress: &Progress,
+) -> Vec<Cell> {
+    let spec = entry.spec();
+    let count = chosen.engines.len();
+    let mut runs: Vec<Vec<Run>> = chosen.engines.iter().map(|_| Vec::new()).collect();
+    for repeat in 0..plan.repeats {
+        for turn in 0..count {
+            let place = (turn + repeat as usize) % count;
+            let engine = chosen.engines[place];
+            if can(engine, &spec) {
+                let name = CONTESTANTS[engine].name;
+                progress.step(&format!("{}: {name}, {threads} threads", spec.name));
+                runs[place].push(entry.run(engine, &shape(plan, threads, repeat)));
+            }
+        }
+    }
+    let cell = |(engine, runs): (&usize, Vec<Run>)| Cell {
+        workload: spec.name.clone(),
+        engine: CONTESTANTS[*engine].name.to_owned(),
+        threads,
+        lacks: if can(*engine, &spec) { String::new() } else { "ranges".to_owned() },
+        measured: (!runs.is_empty()).then(|| gather(&runs)),
     };
-    let results: Vec<_> = thread::scope(|scope| {
-        let work = &work;
-        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || work(thread))).collect();
-        let own = work(0);
-        let joined = others.into_iter().map(|thread| thread.join().expect("a thread panicked"));
-        std::iter::once(own).chain(joined).collect()
-    });
-    let nanoseconds = results.iter().map(|(time, _)| time).sum::<f64>() / threads as f64;
-    let checksum = results.iter().fold(0, |sum: u64, (_, one)| sum.wrapping_add(*one));
-    Run { nanoseconds, checksum, state: engine.state() }
+    chosen.engines.iter().zip(runs).map(cell).collect()
 }
 
-fn print_head() {
-    print!("| workload | threads |");
-    CONTESTANTS.iter().for_each(|contestant| print!(" {} |", contestant.name));
-    print!("\n| --- | --: |");
-    CONTESTANTS.iter().for_each(|_| print!(" --: |"));
-    println!();
-}
-
-fn print_row(workload: Workload, threads: usize, times: &[Vec<f64>]) {
-    print!("| {} | {threads} | {:.0} |", workload.name(), median(&times[0]));
-    for theirs in &times[1..] {
-        let pairs = theirs.iter().zip(&times[0]);
-        let ratios: Vec<_> = pairs.map(|(theirs, ours)| theirs / ours).collect();
-        let (low, high) = interval(&ratios);
-        print!(" {:.0} ({:.2}: {low:.2}–{high:.2}) |", median(theirs), median(&ratios));
-    }
-    println!();
-}
-
-fn progress(workload: Workload, threads: usize, repeat: u32, repeats: u32) {
-    if std::io::stderr().is_terminal() {
-        // A terminal that is gone is no reason to stop.
-        let _ = write!(
-            std::io::stderr(),
-            "\r{}, {threads} threads, run {} of {repeats} ",
-            workload.name(),
-            repeat + 1
-        );
+fn shape(plan: &Plan, threads: usize, repeat: u32) -> Shape {
+    Shape {
+        threads,
+        repeat,
+        seed: plan.seed,
+        seconds: plan.seconds,
+        transactions: plan.transactions,
+        think: Duration::from_micros(plan.think_us),
+        dwell: Duration::from_micros(plan.dwell_us),
+        rate: plan.rate,
     }
 }
 
-fn clear_progress() {
-    if std::io::stderr().is_terminal() {
-        let _ = write!(std::io::stderr(), "\r{:78}\r", "");
+fn gather(runs: &[Run]) -> Measured {
+    let calls: u64 = runs.iter().map(|run| run.calls).sum();
+    let retries: u64 = runs.iter().map(|run| run.retries).sum();
+    let mut latency = crate::harness::histogram();
+    runs.iter().for_each(|run| latency += &run.latency);
+    let reasons = runs.first().map(|run| run.aborts.iter().map(|(reason, _)| *reason).collect());
+    let per_thousand = |(place, reason): (usize, &'static str)| {
+        let aborts: u64 = runs.iter().map(|run| run.aborts[place].1).sum();
+        (reason.to_owned(), aborts as f64 * 1_000.0 / calls.max(1) as f64)
+    };
+    let reasons: Vec<&'static str> = reasons.unwrap_or_default();
+    Measured {
+        commits_per_second: runs.iter().map(|run| run.commits_per_second).collect(),
+        useful_per_second: runs.iter().map(|run| run.useful_per_second).collect(),
+        side_per_second: runs.iter().map(|run| run.side_per_second).collect(),
+        retries_per_commit: retries as f64 / calls.max(1) as f64,
+        aborts_per_thousand: reasons.into_iter().enumerate().map(per_thousand).collect(),
+        latency: percentiles(&latency),
+        versions: runs.last().and_then(|run| run.versions),
+        violation: runs.iter().find_map(|run| run.check.clone().err()),
+    }
+}
+
+fn percentiles(histogram: &Histogram<u64>) -> Latency {
+    let at = |quantile| histogram.value_at_quantile(quantile);
+    Latency {
+        count: histogram.len(),
+        mean: histogram.mean(),
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p999: at(0.999),
+        p9999: at(0.9999),
+        max: histogram.max(),
     }
 }

@@ -1,14 +1,82 @@
 //! The contestants.
 
-mod btree;
+mod arc_swap;
+mod dry;
+mod fjall;
+mod maps;
 mod precedent;
+mod redb;
+mod skipdb;
 mod surrealmx;
+mod txn_db;
 
-use crate::engine::Contestant;
+pub use arc_swap::Swapped;
+pub use dry::Dry;
+pub use fjall::Fjall;
+pub use maps::{UnderMutex, UnderRwLock};
+pub use precedent::Precedent;
+pub use redb::Redb;
+pub use skipdb::SkipDb;
+pub use surrealmx::SurrealMx;
+pub use txn_db::TxnDb;
+
+use crate::engine::{About, Contestant};
 
 /// All of them; the first is the one that the others are compared with.
-pub const CONTESTANTS: [Contestant; 3] = [
-    Contestant { name: "precedent", make: precedent::make },
-    Contestant { name: "surrealmx", make: surrealmx::make },
-    Contestant { name: "RwLock<BTreeMap>", make: btree::make },
+pub const CONTESTANTS: [About; 10] = [
+    Precedent::ABOUT,
+    SurrealMx::ABOUT,
+    SkipDb::ABOUT,
+    TxnDb::ABOUT,
+    Fjall::ABOUT,
+    Redb::ABOUT,
+    Swapped::ABOUT,
+    UnderRwLock::ABOUT,
+    UnderMutex::ABOUT,
+    Dry::ABOUT,
 ];
+
+/// What is to be done with an engine as a type.
+pub trait Visit {
+    type Output;
+    fn visit<C: Contestant>(self) -> Self::Output;
+}
+
+/// Goes from a place in [`CONTESTANTS`] to the type that stands there.
+pub fn with<T: Visit>(engine: usize, visit: T) -> T::Output {
+    match engine {
+        0 => visit.visit::<Precedent>(),
+        1 => visit.visit::<SurrealMx>(),
+        2 => visit.visit::<SkipDb>(),
+        3 => visit.visit::<TxnDb>(),
+        4 => visit.visit::<Fjall>(),
+        5 => visit.visit::<Redb>(),
+        6 => visit.visit::<Swapped>(),
+        7 => visit.visit::<UnderRwLock>(),
+        8 => visit.visit::<UnderMutex>(),
+        9 => visit.visit::<Dry>(),
+        _ => unreachable!("there are {} engines", CONTESTANTS.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONTESTANTS, Visit, with};
+    use crate::engine::Contestant;
+
+    struct Name;
+
+    impl Visit for Name {
+        type Output = &'static str;
+        fn visit<C: Contestant>(self) -> &'static str {
+            C::ABOUT.name
+        }
+    }
+
+    #[test]
+    fn every_place_has_the_engine_that_the_list_says() {
+        for (place, about) in CONTESTANTS.iter().enumerate() {
+            assert_eq!(with(place, Name), about.name);
+        }
+    }
+}

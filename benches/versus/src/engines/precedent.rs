@@ -1,104 +1,116 @@
 //! `precedent`: every transaction serializable, its reads tracked.
 
-use precedent::{Database, Error, Table, Transaction};
+use std::ops::Bound;
 
-use crate::engine::{Data, Engine, ledger_key, ledger_rows, row_state};
+use precedent::{Database, ReadOnly, ReadWrite, Table, Transaction};
 
-/// Rows that are loaded by one transaction.
-const BATCH: usize = 1_000;
+use crate::engine::{About, Contestant, Read, Stop, Store, Write};
+use crate::schema::{Key, Value};
 
-pub fn make(data: &Data<'_>) -> Box<dyn Engine> {
-    let engine = Precedent::new().expect("the tables are opened once");
-    match *data {
-        Data::Points(keys) => {
-            for batch in keys.chunks(BATCH) {
-                engine.write(|tx| {
-                    batch.iter().for_each(|key| tx.insert(&engine.points, *key, *key));
-                });
-            }
-        }
-        Data::Ledger { accounts, entries } => {
-            let rows: Vec<_> = ledger_rows(accounts, entries).collect();
-            for batch in rows.chunks(BATCH) {
-                engine.write(|tx| batch.iter().for_each(|key| tx.insert(&engine.ledger, *key, 1)));
-            }
-        }
-    }
-    Box::new(engine)
+pub struct Precedent;
+
+impl Contestant for Precedent {
+    const ABOUT: About = About {
+        name: "precedent",
+        isolation: "strictly serializable, exact",
+        note: "reads by `read`, writes by `transact`",
+        ranges: true,
+        snapshots: true,
+        keeps: true,
+    };
+    type Store<K: Key, V: Value> = Opened<K, V>;
 }
 
-struct Precedent {
+pub struct Opened<K, V> {
     db: Database,
-    points: Table<u64, u64>,
-    ledger: Table<(u64, u64), u64>,
+    tables: Vec<Table<K, V>>,
 }
 
-impl Precedent {
-    fn new() -> Result<Self, Error> {
+/// A transaction and the tables it is used with.
+pub struct Running<'a, M, K, V> {
+    tx: &'a Transaction<'a, M>,
+    tables: &'a [Table<K, V>],
+}
+
+impl<M, K: Key, V: Value> Read for Running<'_, M, K, V> {
+    type Key = K;
+
+    fn get(&mut self, table: u8, key: &K) -> Result<Option<u64>, Stop> {
+        Ok(self.tx.get(&self.tables[usize::from(table)], key).map(V::amount))
+    }
+
+    fn scan(
+        &mut self,
+        table: u8,
+        from: &K,
+        to: Option<&K>,
+        limit: usize,
+        mut each: impl FnMut(u64, u64),
+    ) -> Result<(), Stop> {
+        let to = to.map_or(Bound::Unbounded, Bound::Included);
+        let rows = self.tx.range(&self.tables[usize::from(table)], (Bound::Included(from), to));
+        rows.take(limit).for_each(|(key, value)| each(key.number(), value.amount()));
+        Ok(())
+    }
+}
+
+impl<K: Key, V: Value> Write for Running<'_, ReadWrite, K, V> {
+    fn put(&mut self, table: u8, key: K, value: u64) -> Result<(), Stop> {
+        self.tx.insert(&self.tables[usize::from(table)], key, V::hold(value));
+        Ok(())
+    }
+
+    fn remove(&mut self, table: u8, key: &K) -> Result<(), Stop> {
+        self.tx.remove(&self.tables[usize::from(table)], key);
+        Ok(())
+    }
+}
+
+impl<K: Key, V: Value> Store for Opened<K, V> {
+    type Key = K;
+    type Value = V;
+    type Reader<'a> = Running<'a, ReadOnly, K, V>;
+    type Writer<'a> = Running<'a, ReadWrite, K, V>;
+
+    fn open(tables: u8) -> Self {
         let db = Database::new();
-        Ok(Self { points: db.table("points")?, ledger: db.table("ledger")?, db })
+        let table = |number| db.table(&format!("t{number}")).expect("it is opened once");
+        let tables = (0..tables).map(table).collect();
+        Self { db, tables }
     }
 
-    fn write<R>(&self, mut work: impl FnMut(&Transaction<'_>) -> R) -> R {
-        self.db.transact(|tx| Ok(work(tx))).expect("it is retried until it commits")
+    fn read<R>(
+        &self,
+        mut work: impl FnMut(&mut Running<'_, ReadOnly, K, V>) -> Result<R, Stop>,
+    ) -> R {
+        let tables = &self.tables[..];
+        let read = self.db.read(|tx| work(&mut Running { tx, tables }));
+        read.expect("it is retried until it is certified").expect("no call is refused")
     }
 
-    fn add(&self, tx: &Transaction<'_>, key: u64, delta: u64) -> u64 {
-        let old = *tx.get(&self.points, &key).expect("all keys that are changed were loaded");
-        tx.insert(&self.points, key, old.wrapping_add(delta));
-        old
-    }
-}
-
-impl Engine for Precedent {
-    fn read_one(&self, key: u64) -> u64 {
-        let read = self.db.read(|tx| tx.get(&self.points, &key).copied());
-        read.ok().flatten().expect("all keys that are read were loaded")
+    fn write<R>(
+        &self,
+        mut work: impl FnMut(&mut Running<'_, ReadWrite, K, V>) -> Result<R, Stop>,
+    ) -> R {
+        let tables = &self.tables[..];
+        let written = self.db.transact(|tx| Ok(work(&mut Running { tx, tables })));
+        written.expect("it is retried until it commits").expect("no call is refused")
     }
 
-    fn add_to_one(&self, key: u64, delta: u64) -> u64 {
-        self.write(|tx| self.add(tx, key, delta))
+    fn aborts(&self) -> Vec<(&'static str, u64)> {
+        let stats = self.db.stats();
+        vec![
+            ("cycle", stats.cycle_aborts),
+            ("conservative", stats.conservative_aborts),
+            ("limit", stats.own_values_aborts + stats.footprint_aborts + stats.bytes_aborts),
+        ]
     }
 
-    fn read_eight_add_to_two(&self, keys: &[u64; 8], delta: u64) -> u64 {
-        self.write(|tx| {
-            let sum = keys.iter().fold(0_u64, |sum, key| {
-                sum.wrapping_add(tx.get(&self.points, key).copied().unwrap_or_default())
-            });
-            self.add(tx, keys[0], delta);
-            self.add(tx, keys[1], delta);
-            sum
-        })
+    fn versions(&self) -> Option<u64> {
+        Some(self.db.stats().versions as u64)
     }
 
-    fn scan(&self, from: u64, count: usize) -> u64 {
-        let read = self.db.read(|tx| {
-            let values = tx.values(&self.points, from..).take(count);
-            values.fold(0_u64, |sum, value| sum.wrapping_add(*value))
-        });
-        read.expect("it is retried until it is certified")
-    }
-
-    fn insert(&self, key: u64, value: u64) {
-        self.write(|tx| tx.insert(&self.points, key, value));
-    }
-
-    fn add_ledger_entry(&self, account: u64, entry: u64, cents: u64) -> u64 {
-        self.write(|tx| {
-            let sum = tx.values(&self.ledger, (account, 0)..=(account, u64::MAX)).sum();
-            tx.insert(&self.ledger, (account, entry), cents);
-            sum
-        })
-    }
-
-    fn state(&self) -> u64 {
-        let read = self.db.read(|tx| {
-            let points = tx.range(&self.points, ..).map(|(key, value)| row_state(*key, *value));
-            let ledger = tx
-                .range(&self.ledger, ..)
-                .map(|((account, entry), value)| row_state(ledger_key(*account, *entry), *value));
-            points.chain(ledger).fold(0, u64::wrapping_add)
-        });
-        read.expect("it is retried until it is certified")
+    fn settle(&self) {
+        self.db.collect();
     }
 }

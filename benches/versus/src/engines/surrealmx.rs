@@ -1,146 +1,142 @@
-//! `surrealmx`, every transaction with serializable snapshot isolation and opened for
-//! writing, since it tracks the reads of those only. Keys and values are bytes there:
-//! keys big-endian, so that they sort as numbers.
+//! `surrealmx`. What writes runs with serializable snapshot isolation. What only reads
+//! runs in a read-only transaction: a writer is validated against all that committed
+//! before it, so any snapshot is a state of the serial order, and the reads of a
+//! transaction that writes nothing are never validated anyway. Keys and values are bytes.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use surrealmx::{Database, Error, Transaction};
 
-use crate::engine::{Data, Engine, ledger_key, ledger_rows, row_state};
+use crate::engine::{About, Contestant, Read, Stop, Store, Write};
+use crate::schema::{Key, Value};
 
-/// Rows that are loaded by one transaction.
-const BATCH: usize = 1_000;
+pub struct SurrealMx;
 
-pub fn make(data: &Data<'_>) -> Box<dyn Engine> {
-    let engine = SurrealMx { db: Database::new() };
-    match *data {
-        Data::Points(keys) => {
-            for batch in keys.chunks(BATCH) {
-                engine.transact(|tx| {
-                    batch.iter().try_for_each(|key| tx.set(key.to_be_bytes(), key.to_le_bytes()))
-                });
-            }
-        }
-        Data::Ledger { accounts, entries } => {
-            let rows: Vec<_> = ledger_rows(accounts, entries).collect();
-            for batch in rows.chunks(BATCH) {
-                engine.transact(|tx| {
-                    let mut rows = batch.iter();
-                    rows.try_for_each(|key| tx.set(ledger_bytes(*key), 1_u64.to_le_bytes()))
-                });
-            }
-        }
-    }
-    Box::new(engine)
+impl Contestant for SurrealMx {
+    const ABOUT: About = About {
+        name: "surrealmx",
+        isolation: "serializable snapshot isolation",
+        note: "reads in read-only transactions, which it does not track",
+        ranges: true,
+        snapshots: true,
+        keeps: true,
+    };
+    type Store<K: Key, V: Value> = Opened<K, V>;
 }
 
-struct SurrealMx {
+pub struct Opened<K, V> {
     db: Database,
+    read_conflicts: AtomicU64,
+    write_conflicts: AtomicU64,
+    types: PhantomData<(K, V)>,
 }
 
-impl SurrealMx {
-    /// Runs it again until it has committed, as one has to do by hand there.
-    fn transact<R>(&self, mut work: impl FnMut(&mut Transaction) -> Result<R, Error>) -> R {
+pub struct Running<K, V> {
+    tx: Transaction,
+    types: PhantomData<(K, V)>,
+}
+
+impl<K: Key, V: Value> Read for Running<K, V> {
+    type Key = K;
+
+    fn get(&mut self, table: u8, key: &K) -> Result<Option<u64>, Stop> {
+        let key = key.clone().in_table(table).bytes();
+        Ok(self.tx.with_value(key.as_ref(), V::amount_of_bytes).unwrap_or_else(refused))
+    }
+
+    fn scan(
+        &mut self,
+        table: u8,
+        from: &K,
+        to: Option<&K>,
+        limit: usize,
+        mut each: impl FnMut(u64, u64),
+    ) -> Result<(), Stop> {
+        let start = from.clone().in_table(table).bytes();
+        let last = to.map_or_else(|| K::last_in_table(table), |to| to.clone().in_table(table));
+        let last = last.bytes();
+        // The end is excluded: the first key after the last one.
+        let (mut end, length) = ([0; 32], last.as_ref().len());
+        end[..length].copy_from_slice(last.as_ref());
+        let limit = (limit < usize::MAX).then_some(limit);
+        let range = start.as_ref()..&end[..=length];
+        let scanned = self.tx.scan_with(range, None, limit, |key, value| {
+            each(K::number_of_bytes(key), V::amount_of_bytes(value));
+            true
+        });
+        scanned.unwrap_or_else(refused);
+        Ok(())
+    }
+}
+
+impl<K: Key, V: Value> Write for Running<K, V> {
+    fn put(&mut self, table: u8, key: K, value: u64) -> Result<(), Stop> {
+        let (key, value) = (key.in_table(table).bytes(), V::bytes_of(value));
+        self.tx.set(key.as_ref(), value.as_ref()).unwrap_or_else(refused);
+        Ok(())
+    }
+
+    fn remove(&mut self, table: u8, key: &K) -> Result<(), Stop> {
+        let key = key.clone().in_table(table).bytes();
+        self.tx.del(key.as_ref()).unwrap_or_else(refused);
+        Ok(())
+    }
+}
+
+/// Calls within a transaction are refused only for mistakes.
+fn refused<R>(error: Error) -> R {
+    panic!("surrealmx: {error}")
+}
+
+impl<K: Key, V: Value> Store for Opened<K, V> {
+    type Key = K;
+    type Value = V;
+    type Reader<'a> = Running<K, V>;
+    type Writer<'a> = Running<K, V>;
+
+    fn open(_: u8) -> Self {
+        Self {
+            db: Database::new(),
+            read_conflicts: AtomicU64::new(0),
+            write_conflicts: AtomicU64::new(0),
+            types: PhantomData,
+        }
+    }
+
+    fn read<R>(&self, mut work: impl FnMut(&mut Running<K, V>) -> Result<R, Stop>) -> R {
+        let mut running = Running { tx: self.db.transaction(false), types: PhantomData };
+        let result = work(&mut running).expect("no call is refused");
+        running.tx.cancel().unwrap_or_else(refused);
+        result
+    }
+
+    fn write<R>(&self, mut work: impl FnMut(&mut Running<K, V>) -> Result<R, Stop>) -> R {
         loop {
-            let mut tx = self.db.transaction(true).with_serializable_snapshot_isolation();
-            let result = work(&mut tx).and_then(|result| tx.commit().map(|()| result));
-            match result {
-                Ok(result) => return result,
-                Err(Error::KeyReadConflict | Error::KeyWriteConflict) => {
-                    // It may fail on a transaction that its conflict has closed already.
-                    let _ = tx.cancel();
-                }
-                Err(error) => panic!("surrealmx: {error}"),
+            let tx = self.db.transaction(true).with_serializable_snapshot_isolation();
+            let mut running = Running { tx, types: PhantomData };
+            let result = work(&mut running).expect("no call is refused");
+            match running.tx.commit() {
+                Ok(()) => return result,
+                Err(Error::KeyReadConflict) => &self.read_conflicts,
+                Err(Error::KeyWriteConflict) => &self.write_conflicts,
+                Err(error) => refused(error),
             }
+            .fetch_add(1, Ordering::Relaxed);
         }
     }
-}
 
-impl Engine for SurrealMx {
-    fn read_one(&self, key: u64) -> u64 {
-        self.transact(|tx| get(tx, key))
+    fn aborts(&self) -> Vec<(&'static str, u64)> {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        vec![("read", count(&self.read_conflicts)), ("write", count(&self.write_conflicts))]
     }
 
-    fn add_to_one(&self, key: u64, delta: u64) -> u64 {
-        self.transact(|tx| add(tx, key, delta))
+    fn versions(&self) -> Option<u64> {
+        Some(self.db.stats().live_versions as u64)
     }
 
-    fn read_eight_add_to_two(&self, keys: &[u64; 8], delta: u64) -> u64 {
-        self.transact(|tx| {
-            let mut sum = 0_u64;
-            for key in keys {
-                sum = sum.wrapping_add(get(tx, *key)?);
-            }
-            add(tx, keys[0], delta)?;
-            add(tx, keys[1], delta)?;
-            Ok(sum)
-        })
+    fn settle(&self) {
+        self.db.run_cleanup();
+        self.db.run_gc();
     }
-
-    fn scan(&self, from: u64, count: usize) -> u64 {
-        let (start, end) = (from.to_be_bytes(), [0xFF; 9]);
-        self.transact(|tx| {
-            let mut sum = 0_u64;
-            tx.scan_with(&start[..]..&end[..], None, Some(count), |_, value| {
-                sum = sum.wrapping_add(number(value));
-                true
-            })?;
-            Ok(sum)
-        })
-    }
-
-    fn insert(&self, key: u64, value: u64) {
-        self.transact(|tx| tx.set(key.to_be_bytes(), value.to_le_bytes()));
-    }
-
-    fn add_ledger_entry(&self, account: u64, entry: u64, cents: u64) -> u64 {
-        let (start, end) = (ledger_bytes((account, 0)), ledger_bytes((account + 1, 0)));
-        self.transact(|tx| {
-            let mut sum = 0_u64;
-            tx.scan_with(&start[..]..&end[..], None, None, |_, value| {
-                sum += number(value);
-                true
-            })?;
-            tx.set(ledger_bytes((account, entry)), cents.to_le_bytes())?;
-            Ok(sum)
-        })
-    }
-
-    fn state(&self) -> u64 {
-        let (start, end): (&[u8], &[u8]) = (&[], &[0xFF; 17]);
-        self.transact(|tx| {
-            let mut state = 0_u64;
-            tx.scan_with(start..end, None, None, |key, value| {
-                state = state.wrapping_add(row_state(key_number(key), number(value)));
-                true
-            })?;
-            Ok(state)
-        })
-    }
-}
-
-fn get(tx: &Transaction, key: u64) -> Result<u64, Error> {
-    Ok(tx.with_value(key.to_be_bytes(), number)?.unwrap_or_default())
-}
-
-fn add(tx: &mut Transaction, key: u64, delta: u64) -> Result<u64, Error> {
-    let old = get(tx, key)?;
-    tx.set(key.to_be_bytes(), old.wrapping_add(delta).to_le_bytes())?;
-    Ok(old)
-}
-
-fn ledger_bytes((account, entry): (u64, u64)) -> [u8; 16] {
-    ((u128::from(account) << 64) | u128::from(entry)).to_be_bytes()
-}
-
-fn key_number(key: &[u8]) -> u64 {
-    let big_endian = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
-    match key.split_at_checked(8) {
-        Some((account, entry)) if !entry.is_empty() => {
-            ledger_key(big_endian(account), big_endian(entry))
-        }
-        _ => big_endian(key),
-    }
-}
-
-fn number(value: &[u8]) -> u64 {
-    u64::from_le_bytes(value.try_into().expect("every value has eight bytes"))
 }

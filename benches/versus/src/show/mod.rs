@@ -1,0 +1,5 @@
+//! The same results in several dresses.
+
+mod table;
+
+pub use table::{markdown, table};

@@ -1,13 +1,14 @@
 //! The command line: a comparison if nothing else is asked for.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::engines::CONTESTANTS;
 use crate::measure::{self, Chosen};
-use crate::results::Plan;
-use crate::{lab, show};
+use crate::results::{Plan, Results};
+use crate::{compare, lab, memory, show};
 
 /// Measures precedent against other in-memory engines.
 #[derive(Parser)]
@@ -23,8 +24,85 @@ struct Arguments {
 enum Command {
     /// Measure engines against each other (what is done without a command)
     Run(Run),
+    /// Bytes a key of every engine
+    Memory(Memory),
+    /// Two files of results: what has become faster, and what slower
+    Compare(Compare),
+    /// Dress results of a file anew
+    Show(Show),
     /// One engine under several certification rules
     Lab(lab::Arguments),
+}
+
+#[derive(Args)]
+struct Memory {
+    /// Only these engines, by name
+    #[arg(long, value_delimiter = ',')]
+    engines: Vec<String>,
+    #[arg(long, default_value_t = 100_000)]
+    keys: usize,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    files: Files,
+}
+
+#[derive(Args)]
+struct Compare {
+    before: PathBuf,
+    after: PathBuf,
+    /// End with an error if an engine is slower by more than this share, beyond the noise
+    #[arg(long, value_parser = compare::share)]
+    fail_if_worse: Option<f64>,
+    /// Only these engines
+    #[arg(long, value_delimiter = ',', default_value = "precedent")]
+    engines: Vec<String>,
+}
+
+#[derive(Args)]
+struct Show {
+    file: PathBuf,
+    /// A second table, with everything
+    #[arg(long)]
+    details: bool,
+    #[command(flatten)]
+    files: Files,
+}
+
+/// Where results go, besides the table.
+#[derive(Args)]
+struct Files {
+    /// Write them as JSON, which `compare` and `show` read
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Write them as CSV
+    #[arg(long)]
+    csv: Option<PathBuf>,
+    /// Write them as Markdown
+    #[arg(long)]
+    markdown: Option<PathBuf>,
+    /// Write them as one page with plots
+    #[arg(long)]
+    html: Option<PathBuf>,
+}
+
+impl Files {
+    fn write(&self, results: &Results) -> Result<(), String> {
+        type Dress = fn(&Results) -> String;
+        let dresses: [(&Option<PathBuf>, Dress); 4] = [
+            (&self.json, Results::to_json),
+            (&self.csv, show::csv),
+            (&self.markdown, show::markdown),
+            (&self.html, show::html),
+        ];
+        for (path, dress) in dresses {
+            if let Some(path) = path {
+                let failed = |error| format!("{}: {error}", path.display());
+                std::fs::write(path, dress(results)).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Args)]
@@ -79,13 +157,24 @@ struct Run {
     /// Seed of the keys and of the transactions
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Measure bytes a key too
+    #[arg(long)]
+    memory: bool,
+    /// A second table, with everything
+    #[arg(long)]
+    details: bool,
+    #[command(flatten)]
+    files: Files,
 }
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
-        Command::Run(run) => compare(run),
+        Command::Run(run) => measure_all(&run),
+        Command::Memory(memory) => measure_memory(&memory),
+        Command::Compare(two) => compare_two(&two),
+        Command::Show(one) => show_one(&one),
         Command::Lab(arguments) => return lab::run(&arguments),
     };
     match done {
@@ -97,16 +186,61 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn compare(run: Run) -> Result<(), String> {
-    let plan = plan(&run)?;
+fn measure_all(run: &Run) -> Result<(), String> {
+    let plan = plan(run)?;
     let chosen =
         Chosen { engines: engines(&run.engines)?, workloads: measure::matching(&plan, &run.only) };
     if chosen.workloads.is_empty() {
         return Err(format!("no workload is called {}", run.only.join(" or ")));
     }
-    let results = measure::run(&plan, &chosen)?;
-    print!("{}", show::table(&results));
+    let mut results = measure::run(&plan, &chosen)?;
+    if run.memory || run.quick && run.only.is_empty() {
+        results.memory = memory::measure(&chosen.engines, plan.keys, plan.seed);
+    }
+    print!("{}", show::table(&results, run.details));
+    run.files.write(&results)
+}
+
+fn measure_memory(arguments: &Memory) -> Result<(), String> {
+    let engines = engines(&arguments.engines)?;
+    let mut results = measure::empty(&usual_plan(arguments.keys, arguments.seed)?, &engines);
+    results.memory = memory::measure(&engines, arguments.keys, arguments.seed);
+    print!("{}", show::table(&results, false));
+    arguments.files.write(&results)
+}
+
+fn read(path: &Path) -> Result<Results, String> {
+    let failed = |error: String| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    Results::from_json(&text).map_err(failed)
+}
+
+fn compare_two(two: &Compare) -> Result<(), String> {
+    let (before, after) = (read(&two.before)?, read(&two.after)?);
+    if before.plan != after.plan {
+        eprintln!("warning: they were not measured in the same way");
+    }
+    if before.host.processor != after.host.processor {
+        eprintln!("warning: they were not measured on the same machine");
+    }
+    let changes = compare::changes(&before, &after, &two.engines, two.fail_if_worse.unwrap_or(0.1));
+    print!("{}", compare::table(&changes));
+    if two.fail_if_worse.is_some() && !compare::passes(&changes) {
+        return Err("something is worse".to_owned());
+    }
     Ok(())
+}
+
+fn show_one(one: &Show) -> Result<(), String> {
+    let results = read(&one.file)?;
+    print!("{}{}", show::table(&results, one.details), show::curves(&results));
+    one.files.write(&results)
+}
+
+/// For what has fewer knobs.
+fn usual_plan(keys: usize, seed: u64) -> Result<Plan, String> {
+    let usual = Arguments::parse_from(["versus"]).run;
+    plan(&Run { keys: Some(keys), seed, ..usual })
 }
 
 fn plan(run: &Run) -> Result<Plan, String> {

@@ -10,15 +10,16 @@
 //! and what it read and the state at the end are compared, so that nobody wins by doing
 //! less.
 
-#![allow(dead_code, unused_imports)]
-
+mod allocator;
 mod commands;
+mod compare;
 mod engine;
 mod engines;
 mod harness;
 mod host;
 mod lab;
 mod measure;
+mod memory;
 mod progress;
 mod random;
 mod results;

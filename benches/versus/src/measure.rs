@@ -32,23 +32,26 @@ pub fn matching(plan: &Plan, texts: &[String]) -> Vec<String> {
     list(&knobs(&small)).iter().map(|one| one.spec()).filter(named).map(|spec| spec.name).collect()
 }
 
-/// Measures all that was chosen; an error if two engines read or hold different things.
-pub fn run(plan: &Plan, chosen: &Chosen) -> Result<Results, String> {
-    let mut results = Results {
+/// Results without any.
+pub fn empty(plan: &Plan, engines: &[usize]) -> Results {
+    Results {
         format: FORMAT.to_owned(),
         version: VERSION,
         host: host::host(),
         plan: plan.clone(),
-        engines: chosen.engines.iter().map(|engine| described(*engine)).collect(),
+        engines: engines.iter().map(|engine| described(*engine)).collect(),
         workloads: Vec::new(),
         cells: Vec::new(),
         memory: Vec::new(),
         curves: Vec::new(),
-    };
-    let is_chosen = |entry: &Box<dyn Entry>| chosen.workloads.contains(&entry.spec().name);
-    let entries: Vec<_> = list(&knobs(plan)).into_iter().filter(is_chosen).collect();
-    let small = Plan { keys: plan.keys.min(JUDGED_KEYS), ..plan.clone() };
-    let judged: Vec<_> = list(&knobs(&small)).into_iter().filter(is_chosen).collect();
+    }
+}
+
+/// Measures all that was chosen; an error if two engines read or hold different things.
+pub fn run(plan: &Plan, chosen: &Chosen) -> Result<Results, String> {
+    let mut results = empty(plan, &chosen.engines);
+    let entries = made_to(plan, chosen);
+    let judged = made_to(&Plan { keys: plan.keys.min(JUDGED_KEYS), ..plan.clone() }, chosen);
     let progress = Progress::new(steps(plan, chosen, &entries));
     for (entry, small) in entries.iter().zip(&judged) {
         let spec = entry.spec();
@@ -65,6 +68,12 @@ pub fn run(plan: &Plan, chosen: &Chosen) -> Result<Results, String> {
     }
     progress.finish();
     Ok(results)
+}
+
+fn made_to(plan: &Plan, chosen: &Chosen) -> Vec<Box<dyn Entry>> {
+    let mut entries = list(&knobs(plan));
+    entries.retain(|entry| chosen.workloads.contains(&entry.spec().name));
+    entries
 }
 
 fn knobs(plan: &Plan) -> Knobs {
@@ -97,12 +106,11 @@ fn can(engine: usize, spec: &Spec) -> bool {
 }
 
 fn steps(plan: &Plan, chosen: &Chosen, entries: &[Box<dyn Entry>]) -> u64 {
-    let cells = |entry: &Box<dyn Entry>| {
-        let spec = entry.spec();
+    let cells = |spec: Spec| {
         let engines = chosen.engines.iter().filter(|engine| can(**engine, &spec)).count();
         threads_for(plan, &spec).len() * engines
     };
-    entries.iter().map(cells).sum::<usize>() as u64 * u64::from(plan.repeats)
+    entries.iter().map(|entry| cells(entry.spec())).sum::<usize>() as u64 * u64::from(plan.repeats)
 }
 
 /// All engines run the same transactions; what they read and leave must be the same.

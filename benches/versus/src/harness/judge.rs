@@ -32,7 +32,7 @@ where
     let store: S = fill(workload);
     let start_line = Barrier::new(threads);
     let work = |thread: usize| {
-        let seat = Seat { seed, thread: thread as u64, threads: threads as u64, repeat: u32::MAX };
+        let seat = Seat { seed, thread: thread as u64, repeat: u32::MAX };
         let mut session = workload.session(seat);
         let mut client = Client::new(&store, Duration::ZERO);
         start_line.wait();

@@ -41,13 +41,7 @@ pub struct Shape {
 
 /// What came of a run.
 pub struct Run {
-    /// At full speed, of all threads.
-    pub commits: u64,
-    pub useful: u64,
-    pub side: u64,
-    /// Of one thread, the mean.
-    pub seconds: f64,
-    /// Of each thread, commits by its own seconds, added up.
+    /// At full speed, of each thread by its own seconds, added up.
     pub commits_per_second: f64,
     pub useful_per_second: f64,
     pub side_per_second: f64,
@@ -198,8 +192,8 @@ fn perform<W: Workload, S>(
 where
     S: Store<Key = W::Key, Value = W::Value>,
 {
-    let Shape { threads, repeat, seed, dwell, .. } = *stage.shape;
-    let seat = Seat { seed, thread: thread as u64, threads: threads as u64, repeat };
+    let Shape { repeat, seed, dwell, .. } = *stage.shape;
+    let seat = Seat { seed, thread: thread as u64, repeat };
     let mut share = Share {
         commits: 0,
         useful: 0,
@@ -306,10 +300,6 @@ where
     let mut latency = histogram();
     shares.iter().for_each(|share| latency += &share.latency);
     let mut run = Run {
-        commits: total(|share| share.commits),
-        useful: total(|share| share.useful),
-        side: total(|share| share.side),
-        seconds: shares.iter().map(|share| share.seconds).sum::<f64>() / shares.len() as f64,
         commits_per_second: rate(|share| share.commits),
         useful_per_second: rate(|share| share.useful),
         side_per_second: rate(|share| share.side),

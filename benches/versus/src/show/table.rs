@@ -3,26 +3,72 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableStyle};
 
-use crate::results::{Cell, Results};
+use super::{thousands, three_digits, time};
+use crate::results::{Cell, Curve, Latency, Line, Measured, Results};
+use crate::statistics::median;
 
-/// For the terminal.
-pub fn table(results: &Results) -> String {
-    text(results, UTF8_FULL_CONDENSED)
+/// For the terminal: times and memory, and everything else if `details`.
+pub fn table(results: &Results, details: bool) -> String {
+    let style = UTF8_FULL_CONDENSED;
+    let mut text = format!("{}\n\n{}\n", legend(results), times(results, style, false));
+    if details {
+        text += &format!("\n{}\n", particulars(results, style));
+    }
+    if !results.memory.is_empty() {
+        text += &format!("\nBytes a key.\n\n{}\n", memory(results, style));
+    }
+    text + &warnings(results)
 }
 
-/// For a page.
+/// For a page: all of it, with intervals.
 pub fn markdown(results: &Results) -> String {
-    text(results, ASCII_MARKDOWN)
+    let style = ASCII_MARKDOWN;
+    let host = &results.host;
+    let mut text = format!(
+        "`{}` on {}, {} cores, {} GiB, {}, {}, commit {}.\n\n{}\n\n{}\n\n{}\n",
+        host.command,
+        host.processor,
+        host.cores,
+        host.memory_gib,
+        host.system,
+        host.compiler,
+        host.commit,
+        legend(results),
+        times(results, style, true),
+        particulars(results, style),
+    );
+    if !results.memory.is_empty() {
+        text += &format!("\nBytes a key.\n\n{}\n", memory(results, style));
+    }
+    for curve in &results.curves {
+        text += &format!("\n{}\n\n{}\n", curve.title, points(curve, style));
+    }
+    text + &warnings(results)
 }
 
-fn text(results: &Results, style: TableStyle) -> String {
+/// What was measured of costs against sizes.
+pub fn curves(results: &Results) -> String {
+    let text =
+        |curve: &Curve| format!("{}\n{}\n\n", curve.title, points(curve, UTF8_FULL_CONDENSED));
+    results.curves.iter().map(text).collect()
+}
+
+fn legend(results: &Results) -> String {
     let first = results.engines.first().map_or("", |engine| &engine.name);
     format!(
-        "Nanoseconds a transaction, on each thread: medians of {} runs. In brackets: times as \
-         long as {first}, with an interval (95 %). «no»: the engine lacks what it takes.\n\n{}\n",
-        results.plan.repeats,
-        times(results, style),
+        "Time of a transaction on each thread: medians of {} runs of {} s, {} keys. In brackets: \
+         times as long as {first}. «no»: the engine lacks what it takes.",
+        results.plan.repeats, results.plan.seconds, results.plan.keys
     )
+}
+
+fn warnings(results: &Results) -> String {
+    let wrong = |cell: &Cell| {
+        let violation = cell.measured.as_ref()?.violation.as_ref()?;
+        let Cell { engine, workload, threads, .. } = cell;
+        Some(format!("\nWRONG: {engine}, «{workload}», {threads} threads: {violation}\n"))
+    };
+    results.cells.iter().filter_map(wrong).collect()
 }
 
 fn blank(style: TableStyle) -> Table {
@@ -38,7 +84,7 @@ fn align(table: &mut Table, left: usize) {
     }
 }
 
-fn times(results: &Results, style: TableStyle) -> Table {
+fn times(results: &Results, style: TableStyle, intervals: bool) -> Table {
     let mut table = blank(style);
     let engines = results.engines.iter().map(|engine| engine.name.clone());
     table.set_header(["workload".to_owned(), "threads".to_owned()].into_iter().chain(engines));
@@ -47,7 +93,7 @@ fn times(results: &Results, style: TableStyle) -> Table {
             let mut row = vec![workload.name.clone(), threads.to_string()];
             for engine in &results.engines {
                 let cell = results.cell(&workload.name, &engine.name, threads);
-                row.push(cell.map_or_else(String::new, |cell| time(results, cell)));
+                row.push(cell.map_or_else(String::new, |cell| of(results, cell, intervals)));
             }
             table.add_row(row);
         }
@@ -56,17 +102,150 @@ fn times(results: &Results, style: TableStyle) -> Table {
     table
 }
 
-fn time(results: &Results, cell: &Cell) -> String {
+fn of(results: &Results, cell: &Cell, intervals: bool) -> String {
     let Some(measured) = &cell.measured else { return "no".to_owned() };
-    let own = format!("{:.0}", measured.nanoseconds(cell.threads));
+    let own = time(measured.nanoseconds(cell.threads));
     let wrong = if measured.violation.is_some() { " WRONG" } else { "" };
     let first = results.engines.first().map_or("", |engine| &engine.name);
     match results.measured(&cell.workload, first, cell.threads) {
         Some(ours) if cell.engine != first => {
             let ratio = measured.times_as_long_as(ours);
-            let (low, high) = (ratio.low, ratio.high);
-            format!("{own} ({:.2}: {low:.2}–{high:.2}){wrong}", ratio.median)
+            let times = three_digits(ratio.median);
+            if intervals {
+                let (low, high) = (three_digits(ratio.low), three_digits(ratio.high));
+                format!("{own} ({times}: {low}–{high}){wrong}")
+            } else {
+                format!("{own} ({times}){wrong}")
+            }
         }
         _ => format!("{own}{wrong}"),
+    }
+}
+
+fn particulars(results: &Results, style: TableStyle) -> Table {
+    let mut table = blank(style);
+    table.set_header([
+        "workload",
+        "threads",
+        "engine",
+        "commits/s",
+        "useful/s",
+        "retries a commit",
+        "aborts in 1000",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9",
+        "p99.99",
+        "max",
+        "versions",
+        "besides",
+    ]);
+    for cell in &results.cells {
+        let mut row = vec![cell.workload.clone(), cell.threads.to_string(), cell.engine.clone()];
+        match &cell.measured {
+            Some(measured) => row.extend(particular(results, cell, measured)),
+            None => row.push(format!("no {}", cell.lacks)),
+        }
+        table.add_row(row);
+    }
+    align(&mut table, 3);
+    table
+}
+
+fn particular(results: &Results, cell: &Cell, measured: &Measured) -> Vec<String> {
+    let Latency { p50, p90, p99, p999, p9999, max, .. } = measured.latency;
+    let workload = results.workloads.iter().find(|one| one.name == cell.workload);
+    let side = workload.map(|one| one.side.as_str()).filter(|side| !side.is_empty());
+    let mut row = vec![
+        thousands(measured.commits().median),
+        thousands(median(&measured.useful_per_second)),
+        three_digits(measured.retries_per_commit),
+        reasons(measured),
+    ];
+    row.extend([p50, p90, p99, p999, p9999, max].map(|at| time(at as f64)));
+    row.push(measured.versions.map_or_else(|| "–".to_owned(), |count| count.to_string()));
+    let besides = |side| format!("{} {side}/s", thousands(median(&measured.side_per_second)));
+    row.push(side.map_or_else(String::new, besides));
+    row
+}
+
+/// Why attempts ended, as far as the engine tells.
+pub fn reasons(measured: &Measured) -> String {
+    let some = measured.aborts_per_thousand.iter().filter(|(_, count)| *count > 0.0);
+    let texts: Vec<_> =
+        some.map(|(reason, count)| format!("{reason} {}", three_digits(*count))).collect();
+    if texts.is_empty() { "–".to_owned() } else { texts.join(", ") }
+}
+
+fn memory(results: &Results, style: TableStyle) -> Table {
+    let mut table = blank(style);
+    table.set_header([
+        "types",
+        "keys",
+        "engine",
+        "loaded",
+        "overwritten 10 times",
+        "the same beside a reader",
+        "versions then",
+    ]);
+    for row in &results.memory {
+        let number = |number: Option<f64>| number.map_or_else(|| "no".to_owned(), three_digits);
+        table.add_row([
+            row.types.clone(),
+            row.keys.to_string(),
+            row.engine.clone(),
+            three_digits(row.loaded),
+            three_digits(row.overwritten),
+            number(row.held),
+            row.held_versions.map_or_else(|| "–".to_owned(), three_digits),
+        ]);
+    }
+    align(&mut table, 3);
+    table
+}
+
+fn points(curve: &Curve, style: TableStyle) -> Table {
+    let mut table = blank(style);
+    let names = curve.lines.iter().map(|line| format!("{}: {}", line.name, curve.y));
+    table.set_header(std::iter::once(curve.x.clone()).chain(names));
+    let mut places: Vec<_> =
+        curve.lines.iter().flat_map(|line| &line.points).map(|at| at.0).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    for place in places {
+        let at = |line: &Line| {
+            let point = line.points.iter().find(|point| point.0 == place);
+            point.map_or_else(String::new, |point| three_digits(point.1))
+        };
+        let row = curve.lines.iter().map(at);
+        table.add_row(std::iter::once(thousands(place)).chain(row));
+    }
+    align(&mut table, 0);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{markdown, table};
+    use crate::results::tests::results;
+
+    #[test]
+    fn an_engine_that_lacks_something_is_shown_as_no() {
+        let results = results(&[("ours", &[1e6, 2e6, 3e6]), ("theirs", &[])]);
+        let row =
+            table(&results, false).lines().find(|line| line.contains("read")).map(String::from);
+        let row = row.expect("the workload has a row");
+        assert!(row.contains("500 ns") && row.contains("no"), "{row}");
+    }
+
+    #[test]
+    fn markdown_has_ratios_with_intervals_and_a_wrong_end_stands_out() {
+        let mut results = results(&[("ours", &[1e6, 2e6, 3e6]), ("theirs", &[1e6, 1e6, 1e6])]);
+        let measured = results.cells[1].measured.as_mut().expect("it was measured");
+        measured.violation = Some("a batch grew".to_owned());
+        let text = markdown(&results);
+        assert!(text.contains("1.00 µs (2.00: 1.00–3.00) WRONG"), "{text}");
+        assert!(text.contains("a batch grew"));
     }
 }

@@ -101,7 +101,6 @@ pub enum Order {
 pub struct Seat {
     pub seed: u64,
     pub thread: u64,
-    pub threads: u64,
     pub repeat: u32,
 }
 

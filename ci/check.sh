@@ -48,6 +48,18 @@ check_examples() {
     step cargo run --quiet --release --example parallel_scan
 }
 
+# The benchmark tool: a short run in every dress, compared with itself.
+check_versus() {
+    local folder
+    folder=$(mktemp -d)
+    step cargo run --quiet --release -p versus -- --quick --only "one hot counter,queue" \
+        --json "$folder/a.json" --csv "$folder/a.csv" --markdown "$folder/a.md" --html "$folder/a.html"
+    step cargo run --quiet --release -p versus -- compare "$folder/a.json" "$folder/a.json" \
+        --fail-if-worse 10%
+    grep -q "</html>" "$folder/a.html" || fail "the page of versus is not whole"
+    rm -r "$folder"
+}
+
 step cargo fmt --all -- --check
 step cargo fmt --manifest-path fuzz/Cargo.toml -- --check
 step cargo clippy --workspace --all-targets -- -D warnings
@@ -60,11 +72,11 @@ export RUSTDOCFLAGS="-D warnings"
 step cargo doc --no-deps --features serde
 step cargo doc --no-deps --features serde,testkit --document-private-items
 unset RUSTDOCFLAGS
-step cargo test
+step cargo test --workspace
 step cargo test --features tracing --test tracing
 check_examples
 step cargo bench --no-run
-step cargo build --release -p versus
+check_versus
 printf '\n-- weight\n'
 check_weight
 printf '\n-- minimum Rust version\n'

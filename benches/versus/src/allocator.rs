@@ -72,20 +72,3 @@ impl Drop for Counter {
         COUNTING.store(false, Ordering::Relaxed);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{Counter, live};
-
-    #[test]
-    fn what_is_allocated_is_counted_until_it_is_freed() {
-        let counter = Counter::start();
-        let before = live();
-        let bytes = std::hint::black_box(vec![1_u8; 10 << 20]);
-        // Other tests allocate at the same time, but not megabytes.
-        assert!((live() - before - (10 << 20)).abs() < 2 << 20, "{}", live() - before);
-        drop(bytes);
-        assert!((live() - before).abs() < 2 << 20, "{}", live() - before);
-        drop(counter);
-    }
-}

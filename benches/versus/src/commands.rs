@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::engines::CONTESTANTS;
+use crate::grow::Limits;
 use crate::measure::{self, Chosen};
 use crate::results::{Plan, Results};
-use crate::{compare, lab, memory, show};
+use crate::{compare, grow, lab, memory, show};
 
 /// Measures precedent against other in-memory engines.
 #[derive(Parser)]
@@ -26,6 +27,10 @@ enum Command {
     Run(Run),
     /// Bytes a key of every engine
     Memory(Memory),
+    /// How costs grow with keys, window, footprint, open snapshots, beside a long reader
+    Grow(Grow),
+    #[command(hide = true)]
+    Probe { numbers: Vec<usize> },
     /// Two files of results: what has become faster, and what slower
     Compare(Compare),
     /// Dress results of a file anew
@@ -43,6 +48,40 @@ struct Memory {
     keys: usize,
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    files: Files,
+}
+
+#[derive(Args)]
+struct Grow {
+    /// Up to so many keys
+    #[arg(long, default_value_t = 10_000_000)]
+    keys: u64,
+    /// Up to so many commits in a window, and ten times as many beside a long reader
+    #[arg(long, default_value_t = 100_000)]
+    window: u64,
+    /// Up to so many keys in a footprint
+    #[arg(long, default_value_t = 1_000_000)]
+    footprint: u64,
+    /// Up to so many open snapshots
+    #[arg(long, default_value_t = 10_000)]
+    snapshots: u64,
+    /// Trials of each point, of which the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1001))]
+    trials: u32,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Engines that are read from, by name
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "precedent,surrealmx,txn-db,ArcSwap<OrdMap>,RwLock<BTreeMap>"
+    )]
+    engines: Vec<String>,
+    /// Only one of: reading one key, scanning 100 keys, certification, footprint, open
+    /// snapshots, long reader
+    #[arg(long, default_value = "")]
+    only: String,
     #[command(flatten)]
     files: Files,
 }
@@ -173,6 +212,8 @@ pub fn run() -> ExitCode {
     let done = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
         Command::Run(run) => measure_all(&run),
         Command::Memory(memory) => measure_memory(&memory),
+        Command::Grow(grow) => measure_growth(&grow),
+        Command::Probe { numbers } => probe(&numbers),
         Command::Compare(two) => compare_two(&two),
         Command::Show(one) => show_one(&one),
         Command::Lab(arguments) => return lab::run(&arguments),
@@ -195,7 +236,7 @@ fn measure_all(run: &Run) -> Result<(), String> {
     }
     let mut results = measure::run(&plan, &chosen)?;
     if run.memory || run.quick && run.only.is_empty() {
-        results.memory = memory::measure(&chosen.engines, plan.keys, plan.seed);
+        results.memory = memory::measure(&chosen.engines, plan.keys.max(100_000), plan.seed)?;
     }
     print!("{}", show::table(&results, run.details));
     run.files.write(&results)
@@ -204,9 +245,27 @@ fn measure_all(run: &Run) -> Result<(), String> {
 fn measure_memory(arguments: &Memory) -> Result<(), String> {
     let engines = engines(&arguments.engines)?;
     let mut results = measure::empty(&usual_plan(arguments.keys, arguments.seed)?, &engines);
-    results.memory = memory::measure(&engines, arguments.keys, arguments.seed);
+    results.memory = memory::measure(&engines, arguments.keys, arguments.seed)?;
     print!("{}", show::table(&results, false));
     arguments.files.write(&results)
+}
+
+fn measure_growth(arguments: &Grow) -> Result<(), String> {
+    let engines = engines(&arguments.engines)?;
+    let Grow { keys, window, footprint, snapshots, trials, seed, .. } = *arguments;
+    let limits = Limits { keys, window, footprint, snapshots, trials, seed };
+    let mut results = measure::empty(&usual_plan(100_000, seed)?, &engines);
+    results.curves = grow::grow(&limits, &engines, &arguments.only);
+    print!("{}", show::curves(&results));
+    arguments.files.write(&results)
+}
+
+/// For `memory::measure`, which asks for it.
+fn probe(numbers: &[usize]) -> Result<(), String> {
+    let numbers = numbers.try_into().map_err(|_| "engine, types, keys, seed".to_owned())?;
+    let memory = memory::probe(numbers);
+    println!("{}", serde_json::to_string(&memory).map_err(|error| error.to_string())?);
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Results, String> {

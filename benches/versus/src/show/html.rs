@@ -34,24 +34,15 @@ fn groups(results: &Results) -> Vec<String> {
 }
 
 fn head(results: &Results) -> String {
-    let (host, plan) = (&results.host, &results.plan);
+    let host = &results.host;
     let mut names = groups(results);
     names.extend((!results.memory.is_empty()).then(|| "memory".to_owned()));
     names.extend((!results.curves.is_empty()).then(|| "growth".to_owned()));
     let link = |name: &String| format!("<a href=\"#{0}\">{0}</a>", escaped(name));
     let first = results.engines.first().map_or("precedent", |engine| &engine.name);
-    let mut pace = match plan.rate {
-        Some(rate) => format!("open loop of {} transactions a second", thousands(rate)),
-        None => "closed loop".to_owned(),
-    };
-    if plan.think_us + plan.dwell_us > 0 {
-        pace += &format!(", {} µs between, {} µs within", plan.think_us, plan.dwell_us);
-    }
     format!(
         "<h1>{} beside other engines</h1>\n<p class=\"soft\">{} · {} cores · {} GiB · {} · {} · \
-         commit {} · load {:.1} when it began</p>\n<p><code>{}</code></p>\n<p class=\"soft\">{} keys, \
-         {} runs of {} s for each dot, engines taking turns; {pace}. Dots are medians, lines are 95 % \
-         intervals.</p>\n<nav>{}</nav>\n",
+         commit {} · load {:.1} when it began</p>\n<p><code>{}</code></p>\n{}<nav>{}</nav>\n",
         escaped(first),
         escaped(&host.processor),
         host.cores,
@@ -61,10 +52,29 @@ fn head(results: &Results) -> String {
         escaped(&host.commit),
         host.load,
         escaped(&host.command),
-        thousands(plan.keys as f64),
-        plan.repeats,
-        plan.seconds,
+        if results.cells.is_empty() { String::new() } else { manner(results) },
         names.iter().map(link).collect::<String>(),
+    )
+}
+
+/// How the dots came about.
+fn manner(results: &Results) -> String {
+    let plan = &results.plan;
+    let mut pace = match plan.rate {
+        Some(rate) => format!("open loop of {} transactions a second", thousands(rate)),
+        None => "closed loop".to_owned(),
+    };
+    if plan.think_us + plan.dwell_us > 0 {
+        pace += &format!(", {} µs between, {} µs within", plan.think_us, plan.dwell_us);
+    }
+    let length = match plan.transactions {
+        Some(count) => format!("{count} transactions on each thread"),
+        None => format!("{} s", plan.seconds),
+    };
+    format!(
+        "<p class=\"soft\">{} keys, {} runs of {length} for each dot, engines taking turns; {pace}. \
+         Dots are medians, lines are 95 % intervals.</p>\n",
+        plan.keys, plan.repeats,
     )
 }
 
@@ -72,12 +82,16 @@ fn head(results: &Results) -> String {
 fn overview(results: &Results) -> String {
     let mut rows = String::new();
     for workload in &results.workloads {
-        for threads in results.threads_of(&workload.name) {
-            rows += &overview_row(results, workload, threads);
+        let counts = results.threads_of(&workload.name);
+        for (turn, threads) in counts.iter().enumerate() {
+            let span = if turn == 0 { counts.len() } else { 0 };
+            rows += &overview_row(results, workload, *threads, span);
         }
     }
+    // A name may break where its types begin.
+    let name = |one: &Engine| escaped(&one.name).replace("&lt;", "<wbr>&lt;");
     let heads: String =
-        results.engines.iter().map(|one| format!("<th>{}</th>", escaped(&one.name))).collect();
+        results.engines.iter().map(|one| format!("<th>{}</th>", name(one))).collect();
     let about = |one: &Engine| {
         let cells = [&one.name, &one.isolation, &one.note].map(|text| escaped(text));
         format!(
@@ -97,7 +111,8 @@ fn overview(results: &Results) -> String {
     )
 }
 
-fn overview_row(results: &Results, workload: &Workload, threads: usize) -> String {
+/// The name of the workload spans so many rows, if this is the first of them.
+fn overview_row(results: &Results, workload: &Workload, threads: usize, span: usize) -> String {
     let first = results.engines.first().map_or("", |engine| &engine.name);
     let ours = results.measured(&workload.name, first, threads);
     let cell = |engine: &Engine| {
@@ -124,7 +139,11 @@ fn overview_row(results: &Results, workload: &Workload, threads: usize) -> Strin
         }
     };
     let cells: String = results.engines.iter().map(cell).collect();
-    format!("<tr><td>{}</td><td>{threads}</td>{cells}</tr>\n", escaped(&workload.name))
+    let name = match span {
+        0 => String::new(),
+        _ => format!("<td rowspan=\"{span}\">{}</td>", escaped(&workload.name)),
+    };
+    format!("<tr>{name}<td class=\"threads\">{threads}</td>{cells}</tr>\n")
 }
 
 fn wrong(measured: &Measured) -> String {
@@ -211,7 +230,7 @@ fn all_figures(results: &Results) -> String {
         "threads",
         "engine",
         "commits/s",
-        "useful/s",
+        "goodput",
         "retries a commit",
         "aborts in 1000",
         "p50",

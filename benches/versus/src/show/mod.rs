@@ -11,6 +11,8 @@ pub use csv::csv;
 pub use html::html;
 pub use table::{curves, markdown, table};
 
+use crate::results::Curve;
+
 /// A number with a unit of thousands: `1.23 M`.
 pub fn thousands(number: f64) -> String {
     let (scaled, unit) = match number.abs() {
@@ -31,6 +33,11 @@ pub fn time(nanoseconds: f64) -> String {
         _ => (nanoseconds, "ns"),
     };
     format!("{} {unit}", three_digits(scaled))
+}
+
+/// A value of a curve, in the unit of its axis.
+fn on_axis(curve: &Curve, value: f64) -> String {
+    if curve.y.contains("time") { time(value) } else { thousands(value) }
 }
 
 /// As many decimals as make three digits.

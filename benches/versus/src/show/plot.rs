@@ -3,11 +3,12 @@
 
 use super::svg::{Anchor, Scale, Svg};
 use super::{thousands, three_digits, time};
-use crate::results::{Cell, Curve, Measured, Results};
+use crate::results::{Cell, Curve, Line, Measured, Results};
 
 const NAMES: f64 = 150.0;
-const PANEL: f64 = 380.0;
-const GAP: f64 = 40.0;
+const PANEL: f64 = 430.0;
+const GAP: f64 = 76.0;
+const WIDTH: f64 = NAMES + 2.0 * PANEL + GAP + 30.0;
 const HEAD: f64 = 42.0;
 const ROW: f64 = 26.0;
 
@@ -16,7 +17,7 @@ const ROW: f64 = 26.0;
 pub fn dots(results: &Results, workload: &str) -> String {
     let threads = results.threads_of(workload);
     let height = HEAD + ROW * results.engines.len() as f64 + 6.0;
-    let mut svg = Svg::new(NAMES + 2.0 * PANEL + GAP + 20.0, height);
+    let mut svg = Svg::new(WIDTH, height);
     let cells: Vec<_> = results.cells.iter().filter(|cell| cell.workload == workload).collect();
     let some: Vec<_> = cells.iter().filter_map(|cell| cell.measured.as_ref()).collect();
     let rates: Vec<_> =
@@ -61,13 +62,18 @@ fn axis(svg: &mut Svg, title: &str, scale: &Scale, height: f64, label: fn(f64) -
     for tick in ticks {
         let x = scale.place(tick);
         svg.line("grid", (x, HEAD - 6.0), (x, height - 4.0));
-        svg.text("tick", (x, HEAD - 12.0), Anchor::Middle, &label(tick).replace(".00", ""));
+        svg.text("tick", (x, HEAD - 12.0), Anchor::Middle, &round(&label(tick)));
     }
+}
+
+/// Round numbers need no decimals.
+fn round(label: &str) -> String {
+    label.replace(".00", "").replace(".0", "")
 }
 
 fn name(svg: &mut Svg, top: f64, name: &str, ours: bool) {
     if ours {
-        svg.bar("ours", (0.0, top), (NAMES + 2.0 * PANEL + GAP + 20.0, ROW), "");
+        svg.bar("ours", (0.0, top), (WIDTH, ROW), "");
     }
     let class = if ours { "name first" } else { "name" };
     svg.text(class, (NAMES - 12.0, top + ROW * 0.68), Anchor::End, name);
@@ -135,7 +141,7 @@ pub fn aborts(results: &Results, workload: &str) -> Option<String> {
     }
     let reasons = reasons(results);
     let height = HEAD + 20.0 * rows.len() as f64 + 10.0;
-    let mut svg = Svg::new(NAMES + 2.0 * PANEL + GAP + 20.0, height);
+    let mut svg = Svg::new(WIDTH, height);
     let totals: Vec<_> = rows.iter().map(|(_, measured)| total(measured)).collect();
     let scale = Scale::around(&totals, false, NAMES + 40.0, NAMES + 1.2 * PANEL);
     axis(&mut svg, "refused attempts in 1000 commits, by reason", &scale, height, |at| {
@@ -177,7 +183,7 @@ fn reasons(results: &Results) -> Vec<String> {
 pub fn memory(results: &Results, types: &str) -> String {
     let rows: Vec<_> = results.memory.iter().filter(|row| row.types == types).collect();
     let height = HEAD + ROW * rows.len() as f64 + 6.0;
-    let mut svg = Svg::new(NAMES + 2.0 * PANEL + GAP + 20.0, height);
+    let mut svg = Svg::new(WIDTH, height);
     let values = rows.iter().flat_map(|row| [Some(row.loaded), Some(row.overwritten), row.held]);
     let values: Vec<_> = values.flatten().collect();
     let scale = Scale::around(&values, true, NAMES, NAMES + 1.6 * PANEL);
@@ -202,27 +208,42 @@ pub fn memory(results: &Results, types: &str) -> String {
     svg.finish(&format!("memory of {types}"))
 }
 
+/// At the ends of the lines, from the top down, moved apart where they meet.
+fn names_of_lines(svg: &mut Svg, curve: &Curve, x: f64, scale: &Scale) {
+    let end = |line: &Line| line.points.last().map(|point| scale.place(point.1) + 4.0);
+    let lines = curve.lines.iter().enumerate();
+    let mut ends: Vec<_> =
+        lines.filter_map(|(place, line)| Some((end(line)?, place, &line.name))).collect();
+    ends.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let mut free = 0.0;
+    for (y, place, name) in ends {
+        let y = y.max(free);
+        free = y + 13.0;
+        svg.text(&format!("label l{}", place % 10), (x + 9.0, y), Anchor::Start, name);
+    }
+}
+
 /// Lines of costs against sizes, both logarithmic.
 pub fn curve(curve: &Curve) -> String {
-    let (width, height, left, bottom) = (620.0, 300.0, 78.0, 254.0);
+    let (width, height, left, bottom) = (625.0, 300.0, 70.0, 254.0);
+    let right = width - 175.0;
     let mut svg = Svg::new(width, height);
     let points = || curve.lines.iter().flat_map(|line| &line.points);
-    let x = Scale::around(&points().map(|at| at.0).collect::<Vec<_>>(), true, left, width - 130.0);
+    let x = Scale::around(&points().map(|at| at.0).collect::<Vec<_>>(), true, left, right);
     let y = Scale::around(&points().map(|at| at.1).collect::<Vec<_>>(), true, bottom, 26.0);
-    let label = |at: f64| if curve.y.contains("time") { time(at) } else { thousands(at) };
+    let label = |at: f64| super::on_axis(curve, at);
     for tick in y.ticks() {
-        svg.line("grid", (left, y.place(tick)), (width - 130.0, y.place(tick)));
+        svg.line("grid", (left, y.place(tick)), (right, y.place(tick)));
         let at = (left - 8.0, y.place(tick) + 4.0);
-        svg.text("tick", at, Anchor::End, &label(tick).replace(".00", ""));
+        svg.text("tick", at, Anchor::End, &round(&label(tick)));
     }
     for tick in x.ticks() {
         svg.line("grid", (x.place(tick), 26.0), (x.place(tick), bottom));
         let at = (x.place(tick), bottom + 16.0);
-        svg.text("tick", at, Anchor::Middle, &thousands(tick).replace(".00", ""));
+        svg.text("tick", at, Anchor::Middle, &round(&thousands(tick)));
     }
     svg.text("title", (left, 14.0), Anchor::Start, &curve.y);
-    svg.text("title", ((left + width - 130.0) / 2.0, bottom + 36.0), Anchor::Middle, &curve.x);
-    let mut taken: Vec<f64> = Vec::new();
+    svg.text("title", ((left + right) / 2.0, bottom + 36.0), Anchor::Middle, &curve.x);
     for (place, line) in curve.lines.iter().enumerate() {
         let at: Vec<_> = line.points.iter().map(|(a, b)| (x.place(*a), y.place(*b))).collect();
         svg.path(&format!("curve c{}", place % 10), &at);
@@ -230,15 +251,7 @@ pub fn curve(curve: &Curve) -> String {
             let says = format!("{}: {} at {}", line.name, label(point.1), thousands(point.0));
             svg.dot(&format!("dot c{}", place % 10), *at, 3.5, &says);
         }
-        let Some(end) = at.last() else { continue };
-        // Names of lines that end close together are moved apart.
-        let mut y = end.1 + 4.0;
-        while taken.iter().any(|other| (other - y).abs() < 13.0) {
-            y += 13.0;
-        }
-        taken.push(y);
-        let class = format!("label l{}", place % 10);
-        svg.text(&class, (end.0 + 9.0, y), Anchor::Start, &line.name);
     }
+    names_of_lines(&mut svg, curve, right, &y);
     svg.finish(&curve.title)
 }

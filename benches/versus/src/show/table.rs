@@ -10,7 +10,10 @@ use crate::statistics::median;
 /// For the terminal: times and memory, and everything else if `details`.
 pub fn table(results: &Results, details: bool) -> String {
     let style = UTF8_FULL_CONDENSED;
-    let mut text = format!("{}\n\n{}\n", legend(results), times(results, style, false));
+    let mut text = String::new();
+    if !results.cells.is_empty() {
+        text = format!("{}\n\n{}\n", legend(results), times(results, style, false));
+    }
     if details {
         text += &format!("\n{}\n", particulars(results, style));
     }
@@ -41,7 +44,7 @@ pub fn markdown(results: &Results) -> String {
         text += &format!("\nBytes a key.\n\n{}\n", memory(results, style));
     }
     for curve in &results.curves {
-        text += &format!("\n{}\n\n{}\n", curve.title, points(curve, style));
+        text += &format!("\n{}: {}\n\n{}\n", curve.title, curve.y, points(curve, style));
     }
     text + &warnings(results)
 }
@@ -129,7 +132,7 @@ fn particulars(results: &Results, style: TableStyle) -> Table {
         "threads",
         "engine",
         "commits/s",
-        "useful/s",
+        "goodput",
         "retries a commit",
         "aborts in 1000",
         "p50",
@@ -207,7 +210,7 @@ fn memory(results: &Results, style: TableStyle) -> Table {
 
 fn points(curve: &Curve, style: TableStyle) -> Table {
     let mut table = blank(style);
-    let names = curve.lines.iter().map(|line| format!("{}: {}", line.name, curve.y));
+    let names = curve.lines.iter().map(|line| line.name.clone());
     table.set_header(std::iter::once(curve.x.clone()).chain(names));
     let mut places: Vec<_> =
         curve.lines.iter().flat_map(|line| &line.points).map(|at| at.0).collect();
@@ -216,7 +219,7 @@ fn points(curve: &Curve, style: TableStyle) -> Table {
     for place in places {
         let at = |line: &Line| {
             let point = line.points.iter().find(|point| point.0 == place);
-            point.map_or_else(String::new, |point| three_digits(point.1))
+            point.map_or_else(String::new, |point| super::on_axis(curve, point.1))
         };
         let row = curve.lines.iter().map(at);
         table.add_row(std::iter::once(thousands(place)).chain(row));

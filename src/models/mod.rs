@@ -14,5 +14,7 @@ fn explore(model: impl Fn() + Sync + Send + 'static) {
     if builder.preemption_bound.is_none() {
         builder.preemption_bound = Some(3);
     }
+    // Whole transactions take more steps than loom's thousand.
+    builder.max_branches = 20_000;
     builder.check(model);
 }

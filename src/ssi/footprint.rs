@@ -7,6 +7,8 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::ssi::conflict::{Participant, TransactionId};
 use crate::timestamp::Timestamp;
 
@@ -74,7 +76,7 @@ impl Signature {
 #[derive(Default)]
 pub(crate) struct Footprint {
     /// By table number, ascending.
-    pub(crate) parts: Vec<(u64, Arc<dyn Part>)>,
+    pub(crate) parts: SmallVec<[(u64, Arc<dyn Part>); 2]>,
     /// The keys read, and the tables in which an absence, a range or a predicate was.
     pub(crate) reads: Signature,
     /// The keys and the tables written.

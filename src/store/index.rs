@@ -25,6 +25,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::store::collector::Collector;
 use crate::store::leaf::{Body, ENTRIES, Entry, Leaf, Separator, keep, last_count};
 use crate::store::place::{Place, Retired};
@@ -41,6 +43,8 @@ const BATCH: usize = 1024;
 /// How often a search goes back to the left before it starts at the first leaf: an order
 /// that is none must not keep it for ever.
 const TURNS: usize = 64;
+
+pub(crate) type Records<K, V> = SmallVec<[Arc<Record<K, V>>; 2]>;
 
 type Upper<K, V> = Tree<Separator<K, V>>;
 
@@ -100,7 +104,7 @@ impl<K: Key, V: Value> Index<K, V> {
 
     const KEY_BYTES: usize = size_of::<Record<K, V>>() + size_of::<Entry<K, V>>();
 
-    /// The record of a key. Every key that a registered snapshot can see is there. Runs
+    /// The record of a key. Every key that a registered snapshot can see is there (I7). Runs
     /// `cmp`. O(log n).
     pub(crate) fn get<'w, Q>(&'w self, key: &Q, walk: &'w Walk<'_>) -> Option<&'w Record<K, V>>
     where
@@ -219,10 +223,7 @@ impl<K: Key, V: Value> Index<K, V> {
 
     fn by_upper<'w>(&'w self, reaches: impl Fn(&K) -> bool, walk: &'w Walk<'_>) -> &'w Leaf<K, V> {
         let upper = self.upper.look(walk);
-        upper
-            .last_within(|separator| reaches(separator.low()))
-            .and_then(|path| upper.item(&path))
-            .map_or(&*self.first, Separator::leaf)
+        upper.floor(|separator| reaches(separator.low())).map_or(&*self.first, Separator::leaf)
     }
 
     /// A leased record for each key: found, or created. The keys ascend. O(log n) a key, and
@@ -230,8 +231,15 @@ impl<K: Key, V: Value> Index<K, V> {
     ///
     /// New keys enter some at a time, which is as good as all at once, since a record
     /// without versions is invisible.
-    pub(crate) fn find_or_create(&self, keys: &[&K], walk: &Walk<'_>) -> Vec<Arc<Record<K, V>>> {
-        let mut all = Leases { index: self, records: Vec::with_capacity(keys.len()) };
+    pub(crate) fn find_or_create(&self, keys: &[&K], walk: &Walk<'_>) -> Records<K, V> {
+        if let [_] = keys {
+            loop {
+                if let Some(mut one) = self.enter(keys, walk) {
+                    return std::mem::take(&mut one.records);
+                }
+            }
+        }
+        let mut all = Leases { index: self, records: Records::with_capacity(keys.len()) };
         while let rest = &keys[all.records.len()..]
             && !rest.is_empty()
         {
@@ -251,7 +259,7 @@ impl<K: Key, V: Value> Index<K, V> {
             self.lead_past(leaf, walk);
             return None;
         }
-        let mut leases = Leases { index: self, records: Vec::new() };
+        let mut leases = Leases { index: self, records: Records::new() };
         let plan = Plan::make(body, keys, &mut leases.records);
         if plan.created.is_empty() {
             return Some(leases);
@@ -447,7 +455,7 @@ struct Plan<K, V> {
 impl<K: Ord + Clone, V> Plan<K, V> {
     /// Leases the record of each key that belongs to the leaf, found or created, into
     /// `leased`. The first key does. Runs `cmp` and `clone`.
-    fn make(body: &Body<K, V>, keys: &[&K], leased: &mut Vec<Arc<Record<K, V>>>) -> Self {
+    fn make(body: &Body<K, V>, keys: &[&K], leased: &mut Records<K, V>) -> Self {
         let end = body.high();
         let (mut entries, mut created, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
         let mut done = 0;
@@ -526,7 +534,7 @@ fn split<K: Clone, V>(
 /// Leases that end again if the search is given up, be it by a panicking comparator.
 struct Leases<'i, K: Key, V: Value> {
     index: &'i Index<K, V>,
-    records: Vec<Arc<Record<K, V>>>,
+    records: Records<K, V>,
 }
 
 impl<K: Key, V: Value> Drop for Leases<'_, K, V> {

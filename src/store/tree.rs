@@ -30,7 +30,8 @@ const DEPTH: usize = 33;
 
 /// A persistent, ordered set of items; the order is whatever the caller compares by.
 pub(crate) struct Tree<P> {
-    root: Arc<Node<P>>,
+    /// None if it is empty, which costs nothing.
+    root: Option<Arc<Node<P>>>,
     len: usize,
 }
 
@@ -69,13 +70,13 @@ impl Path {
 
 impl<P> Clone for Tree<P> {
     fn clone(&self) -> Self {
-        Self { root: Arc::clone(&self.root), len: self.len }
+        Self { root: self.root.clone(), len: self.len }
     }
 }
 
 impl<P> Default for Tree<P> {
     fn default() -> Self {
-        Self { root: Arc::new(Node::Leaf(Vec::new())), len: 0 }
+        Self { root: None, len: 0 }
     }
 }
 
@@ -90,14 +91,20 @@ impl<P> Tree<P> {
 
     /// Whether both are the same tree, not merely equal ones.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.root, &other.root)
+        match (&self.root, &other.root) {
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+            (mine, theirs) => mine.is_none() && theirs.is_none(),
+        }
     }
 
     /// The position of the item that compares equal, or the one where it would go.
     /// O(log n) comparisons; `compare` tells how an item relates to what is sought.
     pub(crate) fn find(&self, mut compare: impl FnMut(&P) -> Ordering) -> Result<Path, Path> {
         let mut path = Path::START;
-        let mut node = &*self.root;
+        let Some(mut node) = self.root.as_deref() else {
+            path.push(0);
+            return Err(path);
+        };
         loop {
             match node {
                 Node::Inner(children) => {
@@ -125,7 +132,7 @@ impl<P> Tree<P> {
 
     /// The item at a position.
     pub(crate) fn item(&self, path: &Path) -> Option<&P> {
-        let Node::Leaf(items) = &**self.leaf(path) else {
+        let Node::Leaf(items) = &**self.leaf(path)? else {
             return None;
         };
         items.get(path.slot())
@@ -146,6 +153,27 @@ impl<P> Tree<P> {
         }
     }
 
+    /// As [`last_within`](Self::last_within), the item itself.
+    pub(crate) fn floor(&self, mut within: impl FnMut(&P) -> bool) -> Option<&P> {
+        let mut node = self.root.as_deref()?;
+        loop {
+            match node {
+                Node::Inner(children) => {
+                    let above = children[1..].partition_point(|(bound, _)| within(bound));
+                    node = &children[above].1;
+                }
+                Node::Leaf(items) => {
+                    let Some(at) = items.partition_point(&mut within).checked_sub(1) else {
+                        break;
+                    };
+                    return Some(&items[at]);
+                }
+            }
+        }
+        // A bound may be below all that is left of its items.
+        self.item(&self.last_within(within)?)
+    }
+
     /// Every item in order.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&P)) {
         fn walk<P>(node: &Node<P>, visit: &mut impl FnMut(&P)) {
@@ -154,7 +182,9 @@ impl<P> Tree<P> {
                 Node::Inner(children) => children.iter().for_each(|(_, child)| walk(child, visit)),
             }
         }
-        walk(&self.root, &mut visit);
+        if let Some(root) = &self.root {
+            walk(root, &mut visit);
+        }
     }
 
     /// What the nodes take, in bytes: the items themselves, not what they own.
@@ -169,13 +199,16 @@ impl<P> Tree<P> {
             };
             held + shared_bytes::<Node<P>>()
         }
-        walk(&self.root)
+        self.root.as_deref().map_or(0, walk)
     }
 
     /// Where the prefix ends: a position in a leaf (maybe its end) and the leaf's length.
     fn boundary(&self, mut within: impl FnMut(&P) -> bool) -> (Path, usize) {
         let mut path = Path::START;
-        let mut node = &*self.root;
+        let Some(mut node) = self.root.as_deref() else {
+            path.push(0);
+            return (path, 0);
+        };
         loop {
             match node {
                 Node::Inner(children) => {
@@ -191,14 +224,14 @@ impl<P> Tree<P> {
         }
     }
 
-    fn leaf(&self, path: &Path) -> &Arc<Node<P>> {
-        let mut node = &self.root;
+    fn leaf(&self, path: &Path) -> Option<&Arc<Node<P>>> {
+        let mut node = self.root.as_ref()?;
         let mut level = 0;
         while let Node::Inner(children) = &**node {
             node = &children[usize::from(path.steps[level])].1;
             level += 1;
         }
-        node
+        Some(node)
     }
 
     /// The first item of the leaf after this position's.
@@ -219,7 +252,7 @@ impl<P> Tree<P> {
         edge: impl Fn(usize) -> usize,
     ) -> Option<Path> {
         let mut turn = None;
-        let mut node = &*self.root;
+        let mut node = self.root.as_deref()?;
         let mut level = 0;
         while let Node::Inner(children) = node {
             let step = usize::from(path.steps[level]);
@@ -231,7 +264,7 @@ impl<P> Tree<P> {
         }
         let (turn, step) = turn?;
         let mut found = Path::START;
-        let mut node = &*self.root;
+        let mut node = self.root.as_deref()?;
         for level in 0..=usize::from(path.last) - 1 {
             let at = match level.cmp(&turn) {
                 Ordering::Less => usize::from(path.steps[level]),
@@ -267,23 +300,27 @@ impl<P: Clone> Tree<P> {
                 .map(|children| (children[0].0.clone(), Arc::new(Node::Inner(children))))
                 .collect();
         }
-        level.pop().map_or_else(Self::default, |(_, root)| Self { root, len })
+        level.pop().map_or_else(Self::default, |(_, root)| Self { root: Some(root), len })
     }
 
     /// Puts an item where [`find`](Self::find) on this very tree said that it would go.
     /// O(log n), no comparison; shared nodes on the path are copied.
     pub(crate) fn insert_at(&mut self, path: &Path, item: P) {
         self.len += 1;
-        if let Some((bound, right)) = insert(unshare(&mut self.root), &path.steps, item) {
+        let Some(root) = &mut self.root else {
+            self.root = Some(Arc::new(Node::Leaf(vec![item])));
+            return;
+        };
+        if let Some((bound, right)) = insert(unshare(root), &path.steps, item) {
             // The first bound is never asked; any item will do.
-            let left = std::mem::replace(&mut self.root, Arc::new(Node::Leaf(Vec::new())));
-            self.root = Arc::new(Node::Inner(vec![(bound.clone(), left), (bound, right)]));
+            let left = std::mem::replace(root, Arc::new(Node::Leaf(Vec::new())));
+            *root = Arc::new(Node::Inner(vec![(bound.clone(), left), (bound, right)]));
         }
     }
 
     /// Puts another item in the place of one; both must compare equal.
     pub(crate) fn replace_at(&mut self, path: &Path, item: P) -> P {
-        let mut node = unshare(&mut self.root);
+        let mut node = self.root_mut();
         let mut level = 0;
         loop {
             let step = usize::from(path.steps[level]);
@@ -298,19 +335,26 @@ impl<P: Clone> Tree<P> {
     /// Takes the item at a position out.
     pub(crate) fn remove_at(&mut self, path: &Path) -> P {
         self.len -= 1;
-        let (item, _) = remove(unshare(&mut self.root), &path.steps);
-        while let Node::Inner(children) = &mut *unshare(&mut self.root) {
+        let (item, mut empty) = remove(self.root_mut(), &path.steps);
+        while !empty && let Node::Inner(children) = self.root_mut() {
             match children.len() {
-                0 => self.root = Arc::new(Node::Leaf(Vec::new())),
                 1 => {
-                    if let Some((_, child)) = children.pop() {
-                        self.root = child;
-                    }
+                    let only = children.pop();
+                    self.root = only.map(|(_, child)| child);
+                    empty = self.root.is_none();
                 }
                 _ => break,
             }
         }
+        if empty {
+            self.root = None;
+        }
         item
+    }
+
+    /// The root for this tree alone. Only where a path leads to an item.
+    fn root_mut(&mut self) -> &mut Node<P> {
+        unshare(self.root.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))))
     }
 }
 
@@ -397,8 +441,8 @@ struct End<P> {
 }
 
 impl<P> End<P> {
-    fn new(tree: &Tree<P>, path: Path) -> Self {
-        Self { leaf: Arc::clone(tree.leaf(&path)), slot: path.slot(), path }
+    fn new(tree: &Tree<P>, path: Path) -> Option<Self> {
+        Some(Self { leaf: Arc::clone(tree.leaf(&path)?), slot: path.slot(), path })
     }
 
     fn items(&self) -> &[P] {
@@ -423,7 +467,7 @@ impl<P> Span<P> {
     ) -> Self {
         let ends = tree.first_not(below).zip(tree.last_within(within));
         let ends = ends.filter(|(front, back)| front <= back);
-        let ends = ends.map(|(front, back)| (End::new(&tree, front), End::new(&tree, back)));
+        let ends = ends.and_then(|(front, back)| End::new(&tree, front).zip(End::new(&tree, back)));
         Self { tree, ends }
     }
 
@@ -445,8 +489,8 @@ impl<P> Span<P> {
         } else if front.slot + 1 < front.items().len() {
             front.slot += 1;
         } else {
-            match self.tree.next_leaf(&front.path) {
-                Some(path) => *front = End::new(&self.tree, path),
+            match self.tree.next_leaf(&front.path).and_then(|path| End::new(&self.tree, path)) {
+                Some(next) => *front = next,
                 None => self.ends = None,
             }
         }
@@ -460,8 +504,8 @@ impl<P> Span<P> {
         } else if let Some(slot) = back.slot.checked_sub(1) {
             back.slot = slot;
         } else {
-            match self.tree.previous_leaf(&back.path) {
-                Some(path) => *back = End::new(&self.tree, path),
+            match self.tree.previous_leaf(&back.path).and_then(|path| End::new(&self.tree, path)) {
+                Some(next) => *back = next,
                 None => self.ends = None,
             }
         }
@@ -469,129 +513,4 @@ impl<P> Span<P> {
 }
 
 #[cfg(all(test, not(precedent_loom)))]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::{Span, Tree};
-
-    /// A generator good enough to shuffle with.
-    fn random(seed: &mut u64) -> u64 {
-        *seed =
-            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        *seed >> 33
-    }
-
-    fn one_in(n: u64, seed: &mut u64) -> bool {
-        random(seed).is_multiple_of(n)
-    }
-
-    fn toggle(tree: &mut Tree<u64>, key: u64) {
-        match tree.find(|item| item.cmp(&key)) {
-            Ok(path) => assert_eq!(tree.remove_at(&path), key),
-            Err(path) => tree.insert_at(&path, key),
-        }
-    }
-
-    fn items(tree: &Tree<u64>) -> Vec<u64> {
-        let mut items = Vec::new();
-        tree.for_each(|item| items.push(*item));
-        items
-    }
-
-    #[test]
-    fn it_holds_what_a_b_tree_set_holds_and_clones_stay_as_they_were() {
-        let (mut tree, mut model, mut seed) = (Tree::default(), BTreeSet::new(), 1);
-        let mut frozen = Vec::new();
-        for step in 0..4_000 {
-            // Grows at first, shrinks at the end.
-            let key = random(&mut seed) % 300;
-            let grow = step < 2_000;
-            if model.contains(&key) != grow || one_in(4, &mut seed) {
-                toggle(&mut tree, key);
-                if !model.remove(&key) {
-                    model.insert(key);
-                }
-            }
-            if step % 500 == 0 {
-                frozen.push((tree.clone(), model.clone()));
-            }
-            assert_eq!(tree.len(), model.len());
-            assert_eq!(tree.get(|item| item.cmp(&key)).copied(), model.get(&key).copied());
-        }
-        frozen.push((tree, model));
-        for (tree, model) in frozen {
-            assert_eq!(items(&tree), model.into_iter().collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn a_tree_of_sorted_items_is_like_one_that_they_were_put_into() {
-        let mut seed = 5;
-        for len in 0..150 {
-            let mut model: BTreeSet<u64> = (0..len).map(|item| item * 3).collect();
-            let mut tree = Tree::from_sorted(model.iter().copied().collect());
-            assert_eq!((tree.len(), tree.is_empty()), (model.len(), model.is_empty()));
-            let span = Span::new(tree.clone(), |item| *item < 9, |item| *item <= 60);
-            assert_eq!(span.front(), model.range(9..=60).next());
-            assert_eq!(span.back(), model.range(9..=60).next_back());
-            for step in 0..3 * len + 10 {
-                let key = random(&mut seed) % (3 * len + 10);
-                let shrinking = step > 2 * len;
-                if model.contains(&key) == shrinking || one_in(3, &mut seed) {
-                    toggle(&mut tree, key);
-                    if !model.remove(&key) {
-                        model.insert(key);
-                    }
-                }
-                assert_eq!(tree.get(|item| item.cmp(&key)).copied(), model.get(&key).copied());
-            }
-            assert_eq!(items(&tree), model.into_iter().collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn a_span_meets_in_the_middle_whatever_end_it_is_driven_from() {
-        let (mut tree, mut seed) = (Tree::default(), 7);
-        (0..200).filter(|key| key % 3 != 0).for_each(|key| toggle(&mut tree, key));
-        for _ in 0..500 {
-            let (low, high) = (random(&mut seed) % 210, random(&mut seed) % 210);
-            let mut span = Span::new(tree.clone(), |item| *item < low, |item| *item <= high);
-            let expected: Vec<u64> =
-                items(&tree).into_iter().filter(|item| (low..=high).contains(item)).collect();
-            let (mut front, mut back) = (Vec::new(), Vec::new());
-            while let Some(&item) = span.front() {
-                if one_in(2, &mut seed) {
-                    front.push(item);
-                    span.advance();
-                } else {
-                    back.extend(span.back().copied());
-                    span.retreat();
-                }
-            }
-            front.extend(back.into_iter().rev());
-            assert_eq!(front, expected, "{low}..={high}");
-        }
-    }
-
-    #[test]
-    fn a_comparator_without_order_gets_nonsense_and_nothing_worse() {
-        let (mut tree, mut seed) = (Tree::default(), 3);
-        for key in 0..500 {
-            let path = tree.find(|_| random(&mut seed).cmp(&(1 << 30)));
-            match path {
-                Ok(path) if one_in(2, &mut seed) => {
-                    tree.remove_at(&path);
-                }
-                Ok(path) | Err(path) => tree.insert_at(&path, key),
-            }
-            let mut other = seed ^ 99;
-            let mut span =
-                Span::new(tree.clone(), |_| one_in(2, &mut seed), |_| one_in(2, &mut other));
-            // Ends: each step leaves an item behind.
-            while span.front().is_some() {
-                span.advance();
-            }
-        }
-        assert_eq!(items(&tree).len(), tree.len());
-    }
-}
+mod tests;

@@ -16,6 +16,8 @@
 
 use std::ptr::{self, NonNull};
 
+use smallvec::SmallVec;
+
 use crate::store::quiet::Quiet;
 use crate::store::registry::Walk;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, model_failed};
@@ -107,14 +109,14 @@ pub(crate) struct Chain<V> {
 
 /// Versions that were unlinked, freed when dropped: outside every latch, and not before
 /// everybody who may walk over them has left.
-pub(crate) struct Unlinked<V>(Vec<NonNull<Version<V>>>);
+pub(crate) struct Unlinked<V>(SmallVec<[NonNull<Version<V>>; 2]>);
 
 // SAFETY: it owns its versions; moving it moves values of V.
 unsafe impl<V: Send> Send for Unlinked<V> {}
 
 impl<V> Default for Unlinked<V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(SmallVec::new())
     }
 }
 

@@ -15,6 +15,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::error::Error;
 use crate::ssi::certify::{self, Verdict};
 use crate::ssi::explain::Refusal;
@@ -291,10 +293,10 @@ impl Core<'_> {
     }
 
     /// Closes the footprint. Runs `cmp` and `clone`.
-    fn seal(&self, writes: bool) -> (Body, Vec<Arc<dyn CommitPart>>) {
+    fn seal(&self, writes: bool) -> (Body, Parts) {
         let _comparing = self.comparing();
         let mut footprint = Footprint::default();
-        let mut leases = Leases(Vec::new());
+        let mut leases = Leases(SmallVec::new());
         for table in self.tables.iter() {
             leases.0.extend(table.seal(&mut footprint, writes, self.walker()));
         }
@@ -336,7 +338,9 @@ impl<'c> Patience<'c> {
 }
 
 /// The parts of a commit that hold leases. Dropping it gives them up.
-struct Leases(Vec<Arc<dyn CommitPart>>);
+struct Leases(Parts);
+
+type Parts = SmallVec<[Arc<dyn CommitPart>; 2]>;
 
 impl Drop for Leases {
     fn drop(&mut self) {
@@ -361,7 +365,7 @@ impl Sealed {
 
     /// Installs every write; returns what is to be collected some day, with the commit at
     /// which it has ended.
-    fn install(mut self, commit: u64) -> Vec<(u64, Box<dyn Overwritten>)> {
+    fn install(mut self, commit: u64) -> SmallVec<[(u64, Box<dyn Overwritten>); 2]> {
         let parts = std::mem::take(&mut self.leases.0);
         parts.into_iter().filter_map(|part| part.install(commit)).collect()
     }

@@ -8,6 +8,8 @@ use std::ops::{Bound, ControlFlow};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::ssi::footprint::Part as Footprinted;
 use crate::store::Quiet;
 use crate::store::collector::{Harvest, Overwritten, Round};
@@ -22,12 +24,12 @@ use crate::tx::table::{Key, TableInner, Value};
 pub(crate) struct Part<K, V> {
     pub(crate) table: Arc<TableInner<K, V>>,
     /// Ascending.
-    pub(crate) hits: Box<[RecordId]>,
+    pub(crate) hits: SmallVec<[RecordId; 4]>,
     pub(crate) observed: Observed<K, V>,
     /// Plain ranges, ascending, disjoint.
     pub(crate) ranges: Vec<Bounds<K>>,
     /// In the order of keys.
-    pub(crate) writes: Vec<Write<K, V>>,
+    pub(crate) writes: SmallVec<[Write<K, V>; 2]>,
     /// The records of many writes, ascending; empty if there are few.
     pub(crate) written: Box<[RecordId]>,
 }
@@ -98,7 +100,8 @@ impl<K: Key, V: Value> Footprinted for Part<K, V> {
     fn joined(&self, others: &[&dyn Footprinted]) -> (Arc<dyn Footprinted>, usize) {
         let others = others.iter().filter_map(|other| other.as_any().downcast_ref::<Self>());
         let parts = || std::iter::once(self).chain(others.clone());
-        let mut hits: Vec<RecordId> = parts().flat_map(|part| &part.hits).copied().collect();
+        let mut hits: SmallVec<[RecordId; 4]> =
+            parts().flat_map(|part| &part.hits).copied().collect();
         hits.sort_unstable();
         hits.dedup();
         let observed = Observed::of_all(parts().map(|part| &part.observed));
@@ -106,10 +109,10 @@ impl<K: Key, V: Value> Footprinted for Part<K, V> {
         let apart = observed.len() + ranges.len();
         let part = Self {
             table: Arc::clone(&self.table),
-            hits: hits.into(),
+            hits,
             observed,
             ranges,
-            writes: Vec::new(),
+            writes: SmallVec::new(),
             written: Box::default(),
         };
         (Arc::new(part), apart)
@@ -176,7 +179,7 @@ impl<K: Key, V: Value> Part<K, V> {
 
 impl<K: Key, V: Value> CommitPart for Part<K, V> {
     fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Box<dyn Overwritten>)> {
-        let (mut ended, mut records) = (commit, Vec::new());
+        let (mut ended, mut records) = (commit, SmallVec::new());
         for write in &self.writes {
             if let Some(with) = write.record.install(write.version, commit) {
                 ended = ended.max(with);
@@ -200,7 +203,7 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
 /// Records with something to collect.
 struct Garbage<K, V> {
     table: Arc<TableInner<K, V>>,
-    records: Vec<Arc<Record<K, V>>>,
+    records: SmallVec<[Arc<Record<K, V>>; 2]>,
 }
 
 impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
@@ -210,7 +213,7 @@ impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
 
     fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
         let mut unlinked = Unlinked::default();
-        let mut held: BTreeMap<u64, Vec<Arc<Record<K, V>>>> = BTreeMap::new();
+        let mut held: BTreeMap<u64, SmallVec<[Arc<Record<K, V>>; 2]>> = BTreeMap::new();
         for record in &self.records[round.from..round.to] {
             let hold = |pin| held.entry(pin).or_default().push(Arc::clone(record));
             if record.collect(round.pins, round.vanished, &mut unlinked, hold) {

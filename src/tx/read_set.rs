@@ -5,6 +5,8 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::store::Quiet;
 use crate::store::tree::Tree;
 use crate::sync::{AtomicU64, Ordering};
@@ -186,14 +188,14 @@ const COMPACT_ABOVE: usize = 1024;
 
 /// What a running transaction has observed in one table.
 pub(crate) struct ReadSet<K, V> {
-    hits: Vec<Hit<V>>,
+    hits: SmallVec<[Hit<V>; 4]>,
     compact_at: usize,
     pub(crate) observed: Observed<K, V>,
 }
 
 impl<K, V> Default for ReadSet<K, V> {
     fn default() -> Self {
-        Self { hits: Vec::new(), compact_at: COMPACT_ABOVE, observed: Observed::default() }
+        Self { hits: SmallVec::new(), compact_at: COMPACT_ABOVE, observed: Observed::default() }
     }
 }
 
@@ -223,7 +225,7 @@ impl<K, V> ReadSet<K, V> {
     }
 
     /// What is asked by key, and the hits, ascending by their records.
-    pub(crate) fn seal(mut self) -> (Observed<K, V>, Vec<Hit<V>>) {
+    pub(crate) fn seal(mut self) -> (Observed<K, V>, SmallVec<[Hit<V>; 4]>) {
         self.compact();
         (self.observed, self.hits)
     }

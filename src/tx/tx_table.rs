@@ -8,6 +8,8 @@ use std::ops::Bound;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::ssi::footprint::{Footprint, Part as Footprinted, Signature};
 use crate::ssi::log::Entry;
 use crate::store::Quiet;
@@ -18,7 +20,7 @@ use crate::tx::live::{Hit, Reach};
 use crate::tx::part::{CommitPart, Part, Write, coalesce};
 use crate::tx::read_set::{Bounds, ReadSet, Scan, with_observed};
 use crate::tx::table::{Key, Table, TableInner, Value};
-use crate::tx::write_set::WriteSet;
+use crate::tx::write_set::{OwnWrite, WriteSet};
 
 /// One table of a running transaction.
 pub(crate) struct TxTable<K, V> {
@@ -26,7 +28,7 @@ pub(crate) struct TxTable<K, V> {
     pub(crate) writes: WriteSet<K, V>,
     pub(crate) reads: RefCell<ReadSet<K, V>>,
     /// The hits of a footprint that was closed.
-    sealed: RefCell<Vec<Hit<V>>>,
+    sealed: RefCell<SmallVec<[Hit<V>; 4]>>,
 }
 
 /// What a look-up met.
@@ -44,7 +46,7 @@ impl<K: Key, V: Value> TxTable<K, V> {
             table: Arc::clone(table),
             writes: WriteSet::new(),
             reads: RefCell::new(ReadSet::default()),
-            sealed: RefCell::new(Vec::new()),
+            sealed: RefCell::new(SmallVec::new()),
         }
     }
 
@@ -193,7 +195,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
             hits: records,
             observed,
             ranges: Vec::new(),
-            writes: Vec::new(),
+            writes: SmallVec::new(),
             written: Box::default(),
         };
         part.keep_ranges();
@@ -246,10 +248,11 @@ impl<K: Key, V: Value> TxTable<K, V> {
     /// Finds or creates the record of every write. Runs `cmp` and `clone`.
     fn lease(&self, part: &mut Part<K, V>, walker: Walker<'_>) {
         let tree = self.writes.frozen();
-        let mut own = Vec::with_capacity(tree.len());
+        let mut own: SmallVec<[OwnWrite<K, V>; 2]> = SmallVec::with_capacity(tree.len());
         tree.for_each(|write| own.push(write.clone()));
-        let keys: Vec<&K> = own.iter().map(|own| &**own.key).collect();
+        let keys: SmallVec<[&K; 4]> = own.iter().map(|own| &**own.key).collect();
         let records = self.table.index.find_or_create(&keys, &walker.walk());
+        drop(keys);
         part.writes = records
             .into_iter()
             .zip(own)
@@ -308,12 +311,12 @@ fn segments<K: Key, V>(scan: &Scan<K, V>) -> impl Iterator<Item = Bounds<K>> + u
 /// into it stay while it is shared.
 #[derive(Default)]
 pub(crate) struct TxTables {
-    first: OnceCell<Box<Node>>,
+    first: OnceCell<Box<Node<dyn AnyTxTable>>>,
 }
 
-struct Node {
-    table: Box<dyn AnyTxTable>,
-    next: OnceCell<Box<Node>>,
+struct Node<T: ?Sized> {
+    next: OnceCell<Box<Node<dyn AnyTxTable>>>,
+    table: T,
 }
 
 impl TxTables {
@@ -322,8 +325,7 @@ impl TxTables {
         let mut cell = &self.first;
         loop {
             let node = cell.get_or_init(|| {
-                let table = Box::new(TxTable::new(&table.0));
-                Box::new(Node { table, next: OnceCell::new() })
+                Box::new(Node { next: OnceCell::new(), table: TxTable::new(&table.0) })
             });
             // The types are part of a table's identity: its number has one pair of types.
             if node.table.number() == table.0.number
@@ -340,7 +342,7 @@ impl TxTables {
         std::iter::from_fn(move || {
             let node = cell.get()?;
             cell = &node.next;
-            Some(&*node.table)
+            Some(&node.table)
         })
     }
 }

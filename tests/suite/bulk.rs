@@ -214,7 +214,7 @@ fn a_load_takes_one_comparison_a_row_and_one_more_for_what_it_is_merged_with() {
     for rows in [1_000, 2_000, 20_000] {
         let alone = comparisons(rows, 0);
         // That they ascend, and for each thousand where it goes.
-        assert!(alone < rows + rows / 8, "{alone} for {rows} into an empty table");
+        assert!(alone < rows + rows / 6, "{alone} for {rows} into an empty table");
         let merged = comparisons(rows, rows);
         assert!(merged <= 3 * rows + rows / 2, "{merged} for {rows} into as many");
     }

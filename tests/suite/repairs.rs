@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering as Memory};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering as Memory};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -83,6 +84,39 @@ fn reads_of_a_predicate_hold_a_slide_back() -> Result<(), Error> {
     write(20)?;
     READ_BY_PREDICATE.set(Some(Rc::clone(&tx)));
     assert_eq!(tx.get(&c, &1), Some(&10));
+    Ok(())
+}
+
+/// What a predicate is lent is no observation before it returns, and must stay all the same.
+#[test]
+fn nothing_slides_while_a_predicate_looks_at_a_row() -> Result<(), Error> {
+    let db = Database::new();
+    let t: Table<u8, Arc<u32>> = db.table("t")?;
+    let write = {
+        let (db, t) = (db.clone(), t.clone());
+        move |value| {
+            let both = |tx: &Transaction<'_>| [1, 2].map(|key| tx.insert(&t, key, Arc::new(value)));
+            db.transact(|tx| Ok(both(tx))).map(drop)
+        }
+    };
+    write(10)?;
+    let tx = Rc::new(db.begin_owned());
+    READ_BY_PREDICATE.set(Some(Rc::clone(&tx)));
+    let stayed = Arc::new(AtomicBool::new(false));
+    let predicate = {
+        let (db, t, stayed) = (db.clone(), t.clone(), Arc::clone(&stayed));
+        move |_: &u8, value: &Arc<u32>| {
+            let Some(tx) = READ_BY_PREDICATE.take() else { return true };
+            let lent = Arc::downgrade(value);
+            write(20).expect("blind");
+            assert_eq!(tx.get(&t, &2).map(|value| **value), Some(10), "it slid");
+            db.collect();
+            stayed.store(lent.upgrade().is_some(), Memory::Relaxed);
+            true
+        }
+    };
+    let rows = tx.range_where(&t, ..2, predicate).count();
+    assert_eq!((rows, stayed.load(Memory::Relaxed)), (1, true));
     Ok(())
 }
 

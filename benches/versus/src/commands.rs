@@ -9,7 +9,7 @@ use crate::engines::CONTESTANTS;
 use crate::grow::Limits;
 use crate::measure::{self, Chosen};
 use crate::results::{Plan, Results};
-use crate::{compare, grow, lab, memory, show};
+use crate::{compare, goals, grow, lab, memory, show};
 
 /// Measures precedent against other in-memory engines.
 #[derive(Parser)]
@@ -33,6 +33,8 @@ enum Command {
     Probe { numbers: Vec<usize> },
     /// Two files of results: what has become faster, and what slower
     Compare(Compare),
+    /// Which of the goals that were set a file of results meets
+    Goals { file: PathBuf },
     /// Dress results of a file anew
     Show(Show),
     /// One engine under several certification rules
@@ -215,6 +217,9 @@ pub fn run() -> ExitCode {
         Command::Grow(grow) => measure_growth(&grow),
         Command::Probe { numbers } => probe(&numbers),
         Command::Compare(two) => compare_two(&two),
+        Command::Goals { file } => read(&file).map(|results| {
+            print!("{}", goals::table(&goals::goals(&results)));
+        }),
         Command::Show(one) => show_one(&one),
         Command::Lab(arguments) => return lab::run(&arguments),
     };

@@ -93,6 +93,8 @@ pub struct About {
     pub isolation: &'static str,
     /// What has to be known to read its figures.
     pub note: &'static str,
+    /// Whether what it runs are transactions at all.
+    pub transactions: bool,
     /// Whether it can scan.
     pub ranges: bool,
     /// Whether a transaction that reads for long lets others write meanwhile.

@@ -15,6 +15,7 @@ mod commands;
 mod compare;
 mod engine;
 mod engines;
+mod goals;
 mod grow;
 mod harness;
 mod host;

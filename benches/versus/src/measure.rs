@@ -29,7 +29,12 @@ pub fn matching(plan: &Plan, texts: &[String]) -> Vec<String> {
         let found = |text: &String| spec.name.contains(text) || spec.group == text;
         texts.is_empty() || texts.iter().any(found)
     };
-    list(&knobs(&small)).iter().map(|one| one.spec()).filter(named).map(|spec| spec.name).collect()
+    list(&knobs(&small), &|_| true)
+        .iter()
+        .map(|one| one.spec())
+        .filter(named)
+        .map(|spec| spec.name)
+        .collect()
 }
 
 /// Results without any.
@@ -71,9 +76,7 @@ pub fn run(plan: &Plan, chosen: &Chosen) -> Result<Results, String> {
 }
 
 fn made_to(plan: &Plan, chosen: &Chosen) -> Vec<Box<dyn Entry>> {
-    let mut entries = list(&knobs(plan));
-    entries.retain(|entry| chosen.workloads.contains(&entry.spec().name));
-    entries
+    list(&knobs(plan), &|name| chosen.workloads.iter().any(|one| one == name))
 }
 
 fn knobs(plan: &Plan) -> Knobs {
@@ -94,6 +97,7 @@ fn described(engine: usize) -> Engine {
         isolation: about.isolation.to_owned(),
         note: about.note.to_owned(),
         keeps: about.keeps,
+        transactions: about.transactions,
     }
 }
 

@@ -67,6 +67,9 @@ pub struct Engine {
     pub note: String,
     /// False for the dry run.
     pub keeps: bool,
+    /// False for maps under a lock.
+    #[serde(default)]
+    pub transactions: bool,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -195,6 +198,20 @@ impl Results {
         self.cell(workload, engine, threads)?.measured.as_ref()
     }
 
+    /// Where an engine with transactions is faster than the first one, beyond the noise:
+    /// the cell, and how many times as long it takes.
+    pub fn ahead(&self) -> Vec<(&Cell, Middle)> {
+        let Some((first, others)) = self.engines.split_first() else { return Vec::new() };
+        let able = |name: &String| others.iter().any(|one| one.name == *name && one.transactions);
+        let cells = self.cells.iter().filter(|cell| able(&cell.engine));
+        let ratio = |cell: &Cell| {
+            let ours = self.measured(&cell.workload, &first.name, cell.threads)?;
+            Some(cell.measured.as_ref()?.times_as_long_as(ours))
+        };
+        let ratios = cells.filter_map(|cell| Some((cell, ratio(cell)?)));
+        ratios.filter(|(_, ratio)| ratio.high < 1.0).collect()
+    }
+
     /// Numbers of threads with which a workload was measured.
     pub fn threads_of(&self, workload: &str) -> Vec<usize> {
         let cells = self.cells.iter().filter(|cell| cell.workload == workload);
@@ -258,6 +275,7 @@ pub mod tests {
             isolation: "serializable".to_owned(),
             note: String::new(),
             keeps: true,
+            transactions: true,
         };
         let cell = |(name, rates): &(&str, &[f64])| Cell {
             workload: "read".to_owned(),
@@ -307,6 +325,16 @@ pub mod tests {
         other.format = "else".to_owned();
         assert!(Results::from_json(&other.to_json()).unwrap_err().contains("format"));
         assert!(Results::from_json("{}").is_err());
+    }
+
+    #[test]
+    fn whoever_is_faster_beyond_the_noise_is_named() {
+        let some =
+            [("ours", &[1.0, 1.1, 1.2][..]), ("slow", &[0.5; 3]), ("near", &[1.3, 1.2, 1.1])];
+        assert_eq!(results(&some).ahead(), []);
+        let results = results(&[some[0], ("fast", &[2.0, 2.0, 2.0])]);
+        let ahead: Vec<_> = results.ahead().iter().map(|(cell, _)| cell.engine.as_str()).collect();
+        assert_eq!(ahead, ["fast"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ impl Contestant for Swapped {
         name: "ArcSwap<OrdMap>",
         isolation: "serializable: whoever swaps first",
         note: "a commit starts again if any other commit came between",
+        transactions: true,
         ranges: true,
         snapshots: true,
         keeps: true,

@@ -16,6 +16,7 @@ impl Contestant for Dry {
         name: "dry",
         isolation: "none",
         note: "keeps nothing: what the harness and the workload cost by themselves",
+        transactions: false,
         ranges: true,
         snapshots: false,
         keeps: false,

@@ -21,6 +21,7 @@ impl Contestant for Fjall {
         name: "fjall",
         isolation: "serializable, optimistic",
         note: "a store for disks; files on a memory file system, journal not flushed",
+        transactions: true,
         ranges: true,
         snapshots: true,
         keeps: true,

@@ -14,6 +14,7 @@ impl Contestant for Precedent {
         name: "precedent",
         isolation: "strictly serializable, exact",
         note: "reads by `read`, writes by `transact`",
+        transactions: true,
         ranges: true,
         snapshots: true,
         keeps: true,

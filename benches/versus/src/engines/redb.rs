@@ -20,6 +20,7 @@ impl Contestant for Redb {
         name: "redb",
         isolation: "serializable: one writer at a time",
         note: "a store for disks; in memory, without durability",
+        transactions: true,
         ranges: true,
         snapshots: true,
         keeps: true,

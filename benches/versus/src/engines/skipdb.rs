@@ -15,6 +15,7 @@ impl Contestant for SkipDb {
         name: "skipdb",
         isolation: "serializable snapshot isolation",
         note: "versions go only when it is told to compact, which nobody does in a run",
+        transactions: true,
         ranges: true,
         snapshots: true,
         keeps: true,

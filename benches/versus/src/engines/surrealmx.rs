@@ -18,6 +18,7 @@ impl Contestant for SurrealMx {
         name: "surrealmx",
         isolation: "serializable snapshot isolation",
         note: "reads in read-only transactions, which it does not track",
+        transactions: true,
         ranges: true,
         snapshots: true,
         keeps: true,

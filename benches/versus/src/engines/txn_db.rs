@@ -15,6 +15,7 @@ impl Contestant for TxnDb {
         name: "txn-db",
         isolation: "serializable (its feature)",
         note: "points only; versions go only when it is told to, which nobody does in a run",
+        transactions: true,
         ranges: false,
         snapshots: true,
         keeps: true,

@@ -94,7 +94,7 @@ mod tests {
     fn all_engines_do_the_same_work_in_every_workload() {
         let knobs =
             Knobs { keys: 300, skew: 0.9, operations: 6, read_share: 0.5, seed: 3, warehouses: 1 };
-        for entry in list(&knobs) {
+        for entry in list(&knobs, &|_| true) {
             let spec = entry.spec();
             let threads = spec.least_threads;
             let can = |engine: &usize| {
@@ -120,7 +120,7 @@ mod tests {
             Knobs { keys: 100, skew: 0.9, operations: 6, read_share: 0.5, seed: 3, warehouses: 1 };
         let dry = CONTESTANTS.len() - 1;
         assert!(!CONTESTANTS[dry].keeps);
-        for entry in list(&knobs) {
+        for entry in list(&knobs, &|_| true) {
             let spec = entry.spec();
             let (ours, dry) = (
                 entry.judge(0, spec.least_threads, 40, 5),

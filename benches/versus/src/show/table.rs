@@ -14,6 +14,7 @@ pub fn table(results: &Results, details: bool) -> String {
     if !results.cells.is_empty() {
         text = format!("{}\n\n{}\n", legend(results), times(results, style, false));
     }
+    text += &ahead(results);
     if details {
         text += &format!("\n{}\n", particulars(results, style));
     }
@@ -40,6 +41,7 @@ pub fn markdown(results: &Results) -> String {
         times(results, style, true),
         particulars(results, style),
     );
+    text += &ahead(results);
     if !results.memory.is_empty() {
         text += &format!("\nBytes a key.\n\n{}\n", memory(results, style));
     }
@@ -63,6 +65,21 @@ fn legend(results: &Results) -> String {
          times as long as {first}. «no»: the engine lacks what it takes.",
         results.plan.repeats, results.plan.seconds, results.plan.keys
     )
+}
+
+/// Engines with transactions that are ahead of the first one, beyond the noise.
+fn ahead(results: &Results) -> String {
+    let ahead = results.ahead();
+    let Some(first) = results.engines.first().filter(|_| !ahead.is_empty()) else {
+        return String::new();
+    };
+    let line = |(cell, ratio): &(&Cell, crate::results::Middle)| {
+        let Cell { engine, workload, threads, .. } = cell;
+        let (times, low, high) =
+            (three_digits(ratio.median), three_digits(ratio.low), three_digits(ratio.high));
+        format!("- {engine}, «{workload}», {threads} threads: {times} of its time ({low}–{high})\n")
+    };
+    format!("\nAhead of {}:\n\n{}", first.name, ahead.iter().map(line).collect::<String>())
 }
 
 fn warnings(results: &Results) -> String {
@@ -237,7 +254,7 @@ mod tests {
     fn an_engine_that_lacks_something_is_shown_as_no() {
         let results = results(&[("ours", &[1e6, 2e6, 3e6]), ("theirs", &[])]);
         let row =
-            table(&results, false).lines().find(|line| line.contains("read")).map(String::from);
+            table(&results, false).lines().find(|line| line.contains("│ read")).map(String::from);
         let row = row.expect("the workload has a row");
         assert!(row.contains("500 ns") && row.contains("no"), "{row}");
     }

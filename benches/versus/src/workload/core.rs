@@ -23,7 +23,7 @@ impl Task {
     pub const ALL: [Self; 5] =
         [Self::ReadOne, Self::ChangeOne, Self::ReadEightChangeTwo, Self::Scan, Self::Insert];
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::ReadOne => "read one key",
             Self::ChangeOne => "read, change, write one key",

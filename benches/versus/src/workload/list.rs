@@ -18,6 +18,8 @@ use crate::harness::Entry;
 use crate::random::{Choice, Random};
 use crate::schema::{Kibibyte, Single, Text, Value};
 
+const STRINGS: &str = "strings: ";
+
 /// What changes the workloads themselves.
 #[derive(Clone)]
 pub struct Knobs {
@@ -29,8 +31,8 @@ pub struct Knobs {
     pub warehouses: u64,
 }
 
-/// All, in the order in which they are shown.
-pub fn list(knobs: &Knobs) -> Vec<Box<dyn Entry>> {
+/// Those whose names are wanted, in the order in which they are shown.
+pub fn list(knobs: &Knobs, wanted: &dyn Fn(&str) -> bool) -> Vec<Box<dyn Entry>> {
     let numbers = numbers(knobs);
     let mut all = plain::<u64, u64>(&numbers, "core", "", &Task::ALL);
     let accounts = (knobs.keys / 20).clamp(1, 1 << 16) as u64;
@@ -55,9 +57,13 @@ pub fn list(knobs: &Knobs) -> Vec<Box<dyn Entry>> {
         read_share: knobs.read_share,
     }));
     let three = [Task::ReadOne, Task::ReadEightChangeTwo, Task::Scan];
-    all.extend(plain::<Text, u64>(&numbers, "types", "strings: ", &three));
+    // Many strings take a while.
+    if three.iter().any(|task| wanted(&format!("{STRINGS}{}", task.name()))) {
+        all.extend(plain::<Text, u64>(&numbers, "types", STRINGS, &three));
+    }
     let three = [Task::ReadOne, Task::ChangeOne, Task::Scan];
     all.extend(plain::<u64, Kibibyte>(&numbers, "types", "1 KiB values: ", &three));
+    all.retain(|entry| wanted(&entry.spec().name));
     all
 }
 

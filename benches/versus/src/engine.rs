@@ -52,7 +52,8 @@ pub trait Store: Send + Sync + Sized {
     where
         Self: 'a;
 
-    fn open(tables: u8) -> Self;
+    /// `variant` is that of [`About`].
+    fn open(tables: u8, variant: u8) -> Self;
 
     /// A serializable transaction that does not write; again until it has committed.
     fn read<R>(&self, work: impl FnMut(&mut Self::Reader<'_>) -> Result<R, Stop>) -> R;
@@ -101,6 +102,8 @@ pub struct About {
     pub snapshots: bool,
     /// Whether it keeps data at all; the dry run does not.
     pub keeps: bool,
+    /// Which of several ways to open it; 0 for those that take part unasked.
+    pub variant: u8,
 }
 
 /// What a row contributes to the state of a database.

@@ -24,7 +24,7 @@ pub struct Chosen {
 
 /// Which of all workloads have a text in their name or group.
 pub fn matching(plan: &Plan, texts: &[String]) -> Vec<String> {
-    let small = Plan { keys: 100, ..plan.clone() };
+    let small = Plan { keys: 100, keys_elsewhere: 100, ..plan.clone() };
     let named = |spec: &Spec| {
         let found = |text: &String| spec.name.contains(text) || spec.group == text;
         texts.is_empty() || texts.iter().any(found)
@@ -56,7 +56,8 @@ pub fn empty(plan: &Plan, engines: &[usize]) -> Results {
 pub fn run(plan: &Plan, chosen: &Chosen) -> Result<Results, String> {
     let mut results = empty(plan, &chosen.engines);
     let entries = made_to(plan, chosen);
-    let judged = made_to(&Plan { keys: plan.keys.min(JUDGED_KEYS), ..plan.clone() }, chosen);
+    let (keys, keys_elsewhere) = (plan.keys.min(JUDGED_KEYS), plan.keys_elsewhere.min(JUDGED_KEYS));
+    let judged = made_to(&Plan { keys, keys_elsewhere, ..plan.clone() }, chosen);
     let progress = Progress::new(steps(plan, chosen, &entries));
     for (entry, small) in entries.iter().zip(&judged) {
         let spec = entry.spec();
@@ -82,6 +83,7 @@ fn made_to(plan: &Plan, chosen: &Chosen) -> Vec<Box<dyn Entry>> {
 fn knobs(plan: &Plan) -> Knobs {
     Knobs {
         keys: plan.keys,
+        keys_elsewhere: plan.keys_elsewhere,
         skew: plan.skew,
         operations: plan.operations,
         read_share: plan.read_share,

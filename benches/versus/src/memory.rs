@@ -123,7 +123,7 @@ impl<K: Single, V: Value> Visit for Probe<K, V> {
         let About { name, snapshots, .. } = C::ABOUT;
         let _counter = Counter::start();
         let before = allocator::live();
-        let store = C::Store::<K, V>::open(1);
+        let store = C::Store::<K, V>::open(1, C::ABOUT.variant);
         self.write(&store, 0);
         let loaded = self.bytes(&store, before);
         (0..ROUNDS).for_each(|round| self.write(&store, round));

@@ -50,7 +50,9 @@ pub struct Plan {
     pub repeats: u32,
     pub seed: u64,
     pub threads: Vec<usize>,
+    /// In the group «core», and in the others.
     pub keys: usize,
+    pub keys_elsewhere: usize,
     pub skew: f64,
     pub operations: usize,
     pub read_share: f64,
@@ -262,6 +264,7 @@ pub mod tests {
             seed: 1,
             threads: vec![1],
             keys: 100,
+            keys_elsewhere: 100,
             skew: 0.9,
             operations: 8,
             read_share: 0.75,

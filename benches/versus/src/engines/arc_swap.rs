@@ -22,6 +22,7 @@ impl Contestant for Swapped {
         ranges: true,
         snapshots: true,
         keeps: true,
+        variant: 0,
     };
     type Store<K: Key, V: Value> = Opened<K, V>;
 }
@@ -109,7 +110,7 @@ impl<K: Key, V: Value> Store for Opened<K, V> {
     type Reader<'a> = Reading<'a, K, V>;
     type Writer<'a> = Writing<K, V>;
 
-    fn open(_: u8) -> Self {
+    fn open(_: u8, _: u8) -> Self {
         Self { state: ArcSwap::from_pointee(OrdMap::new()), lost: AtomicU64::new(0) }
     }
 

@@ -20,6 +20,7 @@ impl Contestant for Dry {
         ranges: true,
         snapshots: false,
         keeps: false,
+        variant: 0,
     };
     type Store<K: Key, V: Value> = Nothing<K, V>;
 }
@@ -69,7 +70,7 @@ impl<K: Key, V: Value> Store for Nothing<K, V> {
     type Reader<'a> = Idle<K>;
     type Writer<'a> = Idle<K>;
 
-    fn open(_: u8) -> Self {
+    fn open(_: u8, _: u8) -> Self {
         Self(PhantomData)
     }
 

@@ -25,6 +25,7 @@ impl Contestant for Fjall {
         ranges: true,
         snapshots: true,
         keeps: true,
+        variant: 0,
     };
     type Store<K: Key, V: Value> = Opened<K, V>;
 }
@@ -104,7 +105,7 @@ impl<K: Key, V: Value> Store for Opened<K, V> {
     type Reader<'a> = Running<'a, Snapshot, K, V>;
     type Writer<'a> = Running<'a, OptimisticWriteTx, K, V>;
 
-    fn open(tables: u8) -> Self {
+    fn open(tables: u8, _: u8) -> Self {
         let db = works(OptimisticTxDatabase::builder(folder()).temporary(true).open());
         let keyspace =
             |number| works(db.keyspace(&format!("t{number}"), KeyspaceCreateOptions::default));

@@ -95,6 +95,7 @@ impl Contestant for UnderRwLock {
         ranges: true,
         snapshots: false,
         keeps: true,
+        variant: 0,
     };
     type Store<K: Key, V: Value> = RwLock<Maps<K, V>>;
 }
@@ -105,7 +106,7 @@ impl<K: Key, V: Value> Store for RwLock<Maps<K, V>> {
     type Reader<'a> = &'a Maps<K, V>;
     type Writer<'a> = &'a mut Maps<K, V>;
 
-    fn open(_: u8) -> Self {
+    fn open(_: u8, _: u8) -> Self {
         Self::default()
     }
 
@@ -131,6 +132,7 @@ impl Contestant for UnderMutex {
         ranges: true,
         snapshots: false,
         keeps: true,
+        variant: 0,
     };
     type Store<K: Key, V: Value> = Mutex<Maps<K, V>>;
 }
@@ -141,7 +143,7 @@ impl<K: Key, V: Value> Store for Mutex<Maps<K, V>> {
     type Reader<'a> = &'a Maps<K, V>;
     type Writer<'a> = &'a mut Maps<K, V>;
 
-    fn open(_: u8) -> Self {
+    fn open(_: u8, _: u8) -> Self {
         Self::default()
     }
 

@@ -14,7 +14,7 @@ pub use arc_swap::Swapped;
 pub use dry::Dry;
 pub use fjall::Fjall;
 pub use maps::{UnderMutex, UnderRwLock};
-pub use precedent::Precedent;
+pub use precedent::{Precedent, Ruled};
 pub use redb::Redb;
 pub use skipdb::SkipDb;
 pub use surrealmx::SurrealMx;
@@ -22,8 +22,9 @@ pub use txn_db::TxnDb;
 
 use crate::engine::{About, Contestant};
 
-/// All of them; the first is the one that the others are compared with.
-pub const CONTESTANTS: [About; 10] = [
+/// All of them; the first is the one that the others are compared with, the last ones are
+/// its variants, which take part only when they are asked to.
+pub const CONTESTANTS: [About; 14] = [
     Precedent::ABOUT,
     SurrealMx::ABOUT,
     SkipDb::ABOUT,
@@ -34,6 +35,10 @@ pub const CONTESTANTS: [About; 10] = [
     UnderRwLock::ABOUT,
     UnderMutex::ABOUT,
     Dry::ABOUT,
+    Ruled::<1>::ABOUT,
+    Ruled::<2>::ABOUT,
+    Ruled::<3>::ABOUT,
+    Ruled::<4>::ABOUT,
 ];
 
 /// What is to be done with an engine as a type.
@@ -55,6 +60,10 @@ pub fn with<T: Visit>(engine: usize, visit: T) -> T::Output {
         7 => visit.visit::<UnderRwLock>(),
         8 => visit.visit::<UnderMutex>(),
         9 => visit.visit::<Dry>(),
+        10 => visit.visit::<Ruled<1>>(),
+        11 => visit.visit::<Ruled<2>>(),
+        12 => visit.visit::<Ruled<3>>(),
+        13 => visit.visit::<Ruled<4>>(),
         _ => unreachable!("there are {} engines", CONTESTANTS.len()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use precedent::{Database, ReadOnly, ReadWrite, Table, Transaction};
+use precedent::{Certifier, Database, ReadOnly, ReadWrite, Table, Transaction};
 
 use crate::engine::{About, Contestant, Read, Stop, Store, Write};
 use crate::schema::{Key, Value};
@@ -18,6 +18,29 @@ impl Contestant for Precedent {
         ranges: true,
         snapshots: true,
         keeps: true,
+        variant: 0,
+    };
+    type Store<K: Key, V: Value> = Opened<K, V>;
+}
+
+/// The same engine under another rule, for comparison: a place in [`RULES`].
+pub struct Ruled<const RULE: u8>;
+
+const RULES: [(Certifier, &str, &str); 5] = [
+    (Certifier::Exact, "precedent", "serializable"),
+    (Certifier::Position, "rule: position", "serializable"),
+    (Certifier::Backward, "rule: backward", "serializable"),
+    (Certifier::Pivot, "rule: pivot", "serializable"),
+    (Certifier::FirstCommitterWins, "rule: first committer", "snapshot isolation"),
+];
+
+impl<const RULE: u8> Contestant for Ruled<RULE> {
+    const ABOUT: About = About {
+        name: RULES[RULE as usize].1,
+        isolation: RULES[RULE as usize].2,
+        note: "precedent under another rule of certification",
+        variant: RULE,
+        ..Precedent::ABOUT
     };
     type Store<K: Key, V: Value> = Opened<K, V>;
 }
@@ -73,8 +96,8 @@ impl<K: Key, V: Value> Store for Opened<K, V> {
     type Reader<'a> = Running<'a, ReadOnly, K, V>;
     type Writer<'a> = Running<'a, ReadWrite, K, V>;
 
-    fn open(tables: u8) -> Self {
-        let db = Database::new();
+    fn open(tables: u8, variant: u8) -> Self {
+        let db = Database::builder().certifier(RULES[usize::from(variant)].0).build();
         let table = |number| db.table(&format!("t{number}")).expect("it is opened once");
         let tables = (0..tables).map(table).collect();
         Self { db, tables }
@@ -102,6 +125,7 @@ impl<K: Key, V: Value> Store for Opened<K, V> {
         let stats = self.db.stats();
         vec![
             ("cycle", stats.cycle_aborts),
+            ("first committer", stats.first_committer_aborts),
             ("conservative", stats.conservative_aborts),
             ("limit", stats.own_values_aborts + stats.footprint_aborts + stats.bytes_aborts),
         ]

@@ -24,6 +24,7 @@ impl Contestant for Redb {
         ranges: true,
         snapshots: true,
         keeps: true,
+        variant: 0,
     };
     type Store<K: Key, V: Value> = Opened<K, V>;
 }
@@ -166,7 +167,7 @@ impl<K: Key, V: Value> Store for Opened<K, V> {
     type Reader<'a> = Reading<'a, K, V>;
     type Writer<'a> = Writing<'a, K, V>;
 
-    fn open(tables: u8) -> Self {
+    fn open(tables: u8, _: u8) -> Self {
         let backend = InMemoryBackend::new();
         let opened = Self {
             db: works(Database::builder().create_with_backend(backend)),

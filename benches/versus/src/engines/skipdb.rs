@@ -19,6 +19,7 @@ impl Contestant for SkipDb {
         ranges: true,
         snapshots: true,
         keeps: true,
+        variant: 0,
     };
     type Store<K: Key, V: Value> = Opened<K, V>;
 }
@@ -99,7 +100,7 @@ impl<K: Key, V: Value> Store for Opened<K, V> {
     type Reader<'a> = Reading<K, V>;
     type Writer<'a> = Writing<K, V>;
 
-    fn open(_: u8) -> Self {
+    fn open(_: u8, _: u8) -> Self {
         Self { db: SerializableDb::new(), conflicts: AtomicU64::new(0) }
     }
 

@@ -22,6 +22,7 @@ impl Contestant for SurrealMx {
         ranges: true,
         snapshots: true,
         keeps: true,
+        variant: 0,
     };
     type Store<K: Key, V: Value> = Opened<K, V>;
 }
@@ -96,7 +97,7 @@ impl<K: Key, V: Value> Store for Opened<K, V> {
     type Reader<'a> = Running<K, V>;
     type Writer<'a> = Running<K, V>;
 
-    fn open(_: u8) -> Self {
+    fn open(_: u8, _: u8) -> Self {
         Self {
             db: Database::new(),
             read_conflicts: AtomicU64::new(0),

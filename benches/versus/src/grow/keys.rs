@@ -88,7 +88,7 @@ impl Visit for Probe {
     fn visit<C: Contestant>(self) -> f64 {
         let mut random = Random::new(self.seed, 0);
         let keys: Vec<u64> = (0..self.keys).map(|_| random.next() >> 8).collect();
-        let store = C::Store::<u64, u64>::open(1);
+        let store = C::Store::<u64, u64>::open(1, C::ABOUT.variant);
         for batch in keys.chunks(BATCH) {
             store.write(|tx| batch.iter().try_for_each(|key| tx.put(0, *key, *key)));
         }

@@ -8,11 +8,11 @@ use crate::workload::Workload;
 const BATCH: usize = 1_000;
 
 /// A database with the rows of a workload, put there by transactions of 1,000 rows.
-pub fn fill<W: Workload, S>(workload: &W) -> S
+pub fn fill<W: Workload, S>(workload: &W, variant: u8) -> S
 where
     S: Store<Key = W::Key, Value = W::Value>,
 {
-    let store = S::open(workload.tables());
+    let store = S::open(workload.tables(), variant);
     let mut batch = Vec::with_capacity(BATCH);
     workload.load(&mut |table, key, value| {
         batch.push((table, key, value));

@@ -43,7 +43,7 @@ struct Measure<'a, W> {
 impl<W: Workload> Visit for Measure<'_, W> {
     type Output = Run;
     fn visit<C: Contestant>(self) -> Run {
-        run::run::<W, C::Store<W::Key, W::Value>>(self.workload, self.shape, C::ABOUT.keeps)
+        run::run::<W, C::Store<W::Key, W::Value>>(self.workload, self.shape, &C::ABOUT)
     }
 }
 
@@ -58,7 +58,7 @@ impl<W: Workload> Visit for Judge<'_, W> {
     type Output = Judged;
     fn visit<C: Contestant>(self) -> Judged {
         let Self { workload, threads, count, seed } = self;
-        let ranges = C::ABOUT.ranges;
-        judge::judge::<W, C::Store<W::Key, W::Value>>(workload, threads, count, (seed, ranges))
+        let length = (threads, count);
+        judge::judge::<W, C::Store<W::Key, W::Value>>(workload, length, seed, &C::ABOUT)
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use super::fill;
-use crate::engine::Store;
+use crate::engine::{About, Store};
 use crate::workload::{Client, Done, Kind, Seat, Workload};
 
 const WARM: u8 = 0;
@@ -72,11 +72,11 @@ pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are in order")
 }
 
-pub fn run<W: Workload, S>(workload: &W, shape: &Shape, keeps: bool) -> Run
+pub fn run<W: Workload, S>(workload: &W, shape: &Shape, about: &About) -> Run
 where
     S: Store<Key = W::Key, Value = W::Value>,
 {
-    let store: S = fill(workload);
+    let store: S = fill(workload, about.variant);
     let before = store.aborts();
     let phase = AtomicU8::new(WARM);
     let start_line = Barrier::new(shape.threads + 1);
@@ -97,7 +97,7 @@ where
     let aborts = after.into_iter().zip(before);
     let aborts = aborts.map(|((reason, after), (_, before))| (reason, after - before)).collect();
     let versions = store.versions();
-    sum_up(workload, &store, shares, (aborts, versions), keeps)
+    sum_up(workload, &store, shares, (aborts, versions), about.keeps)
 }
 
 /// Calls out the phases.

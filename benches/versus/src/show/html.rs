@@ -72,9 +72,9 @@ fn manner(results: &Results) -> String {
         None => format!("{} s", plan.seconds),
     };
     format!(
-        "<p class=\"soft\">{} keys, {} runs of {length} for each dot, engines taking turns; {pace}. \
+        "<p class=\"soft\">{} keys in «core», {} elsewhere; {} runs of {length} for each dot, engines taking turns; {pace}. \
          Dots are medians, lines are 95 % intervals.</p>\n",
-        plan.keys, plan.repeats,
+        plan.keys, plan.keys_elsewhere, plan.repeats,
     )
 }
 

@@ -61,9 +61,10 @@ pub fn curves(results: &Results) -> String {
 fn legend(results: &Results) -> String {
     let first = results.engines.first().map_or("", |engine| &engine.name);
     format!(
-        "Time of a transaction on each thread: medians of {} runs of {} s, {} keys. In brackets: \
+        "Time of a transaction on each thread: medians of {} runs of {} s, {} keys ({} \
+         outside «core»). In brackets: \
          times as long as {first}. «no»: the engine lacks what it takes.",
-        results.plan.repeats, results.plan.seconds, results.plan.keys
+        results.plan.repeats, results.plan.seconds, results.plan.keys, results.plan.keys_elsewhere,
     )
 }
 

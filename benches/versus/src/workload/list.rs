@@ -23,7 +23,9 @@ const STRINGS: &str = "strings: ";
 /// What changes the workloads themselves.
 #[derive(Clone)]
 pub struct Knobs {
+    /// In the group «core», and in the others.
     pub keys: usize,
+    pub keys_elsewhere: usize,
     pub skew: f64,
     pub operations: usize,
     pub read_share: f64,
@@ -33,14 +35,14 @@ pub struct Knobs {
 
 /// Those whose names are wanted, in the order in which they are shown.
 pub fn list(knobs: &Knobs, wanted: &dyn Fn(&str) -> bool) -> Vec<Box<dyn Entry>> {
-    let numbers = numbers(knobs);
-    let mut all = plain::<u64, u64>(&numbers, "core", "", &Task::ALL);
+    let mut all = plain::<u64, u64>(&numbers(knobs.keys, knobs.seed), "core", "", &Task::ALL);
     let accounts = (knobs.keys / 20).clamp(1, 1 << 16) as u64;
     all.push(Box::new(Ledger { accounts }));
+    let numbers = numbers(knobs.keys_elsewhere, knobs.seed);
     for skew in [0.0, knobs.skew] {
         all.extend(Letter::ALL.into_iter().map(|letter| ycsb(letter, &numbers, skew)));
     }
-    let customers = (knobs.keys as u64).min(18_000);
+    let customers = (knobs.keys_elsewhere as u64).min(18_000);
     all.push(Box::new(SmallBank { customers, choice: Choice::new(customers, knobs.skew) }));
     all.push(Box::new(Tpcc { warehouses: knobs.warehouses, items: 1_000 }));
     all.push(Box::new(SiBench { writing: false }));
@@ -68,9 +70,9 @@ pub fn list(knobs: &Knobs, wanted: &dyn Fn(&str) -> bool) -> Vec<Box<dyn Entry>>
 }
 
 /// Random keys, all different or nearly so, in the order in which they are loaded.
-fn numbers(knobs: &Knobs) -> Arc<Vec<u64>> {
-    let mut random = Random::new(knobs.seed, 0);
-    Arc::new((0..knobs.keys).map(|_| random.next() >> 8).collect())
+fn numbers(count: usize, seed: u64) -> Arc<Vec<u64>> {
+    let mut random = Random::new(seed, 0);
+    Arc::new((0..count).map(|_| random.next() >> 8).collect())
 }
 
 fn plain<K: Single, V: Value>(

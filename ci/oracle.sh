@@ -19,4 +19,4 @@ run() {
 
 # The judge itself first, then the checked-in scripts, then the many.
 run oracle:: schedules::traps::
-run schedules::full::
+run schedules::full:: schedules::rules::

@@ -1,0 +1,182 @@
+//! The laboratory itself, put to the test.
+
+use clap::Parser;
+use precedent::Certifier;
+
+use super::Arguments;
+use super::experiment::{self, Experiment, Outcome};
+use super::judge::{self, Violation};
+use super::record::{Attempt, End};
+use super::workloads::{self, Workload};
+
+const SMALL: Experiment = Experiment {
+    rule: Certifier::Exact,
+    sliding: false,
+    sessions: 16,
+    transactions: 800,
+    seed: 1,
+    retries: false,
+    check: true,
+};
+
+fn workload(name: &str) -> Box<dyn Workload> {
+    let mut all = workloads::all();
+    all.retain(|workload| workload.name() == name);
+    all.pop().expect("a workload of that name")
+}
+
+fn attempts(name: &str, experiment: Experiment) -> Vec<Attempt> {
+    experiment::attempts(&*workload(name), experiment).expect("tables are new")
+}
+
+fn outcome(name: &str, experiment: Experiment) -> Outcome {
+    experiment::run(&*workload(name), experiment).expect("tables are new")
+}
+
+fn violation(attempts: &[Attempt]) -> Violation {
+    judge::judge(attempts).expect_err("something was planted")
+}
+
+#[test]
+fn a_run_is_the_same_each_time_and_another_one_with_another_seed() {
+    let tell = |seed| format!("{:?}", attempts("TPC-C-like", Experiment { seed, ..SMALL }));
+    assert_eq!(tell(1), tell(1));
+    assert_ne!(tell(1), tell(2));
+}
+
+#[test]
+fn every_workload_is_right_under_every_serializable_rule() {
+    for workload in workloads::all() {
+        for &rule in Certifier::ALL.iter().filter(|rule| rule.is_serializable()) {
+            for (sliding, retries) in [(false, false), (true, false), (true, true)] {
+                let experiment = Experiment { rule, sliding, retries, ..SMALL };
+                let outcome = experiment::run(&*workload, experiment).expect("tables are new");
+                let title = outcome.title();
+                assert!(outcome.violation.is_none(), "{title}: {:?}", outcome.violation);
+                let attempts: u64 = outcome.kinds.values().map(|kind| kind.attempts()).sum();
+                assert_eq!(attempts, SMALL.transactions, "{title}");
+                let checked = outcome.checked.expect("it was judged");
+                let done = outcome.kinds.values().map(|kind| kind.committed + kind.certified);
+                // Whoever loaded the rows committed, too.
+                assert_eq!(checked.committed + checked.readers, done.sum::<u64>() + 1, "{title}");
+            }
+        }
+    }
+}
+
+#[test]
+fn first_committer_wins_is_found_out_and_the_cycle_is_drawn() {
+    let rule = Certifier::FirstCommitterWins;
+    for name in ["write skew pairs", "receipts", "SIBENCH, writing queries"] {
+        let outcome = outcome(name, Experiment { rule, ..SMALL });
+        // Queries note what they find where nobody looks, so that there is no harm in it.
+        let found = outcome.violation.map(|violation| violation.members());
+        assert_eq!(found.is_some(), !name.starts_with("SIBENCH"), "{name}: {found:?}");
+    }
+    let violation = violation(&attempts("write skew pairs", Experiment { rule, ..SMALL }));
+    assert_eq!(violation.members(), 2);
+    let (story, dot) = (violation.to_string(), violation.dot());
+    assert_eq!(story.matches("as it was before").count(), 2, "{story}");
+    assert_eq!(dot.matches("->").count(), 2, "{dot}");
+}
+
+#[test]
+fn the_read_only_anomaly_is_a_cycle_through_a_reader() {
+    let rule = Certifier::FirstCommitterWins;
+    let violation = violation(&attempts("receipts", Experiment { rule, ..SMALL }));
+    assert!(violation.to_string().contains("\"report\""), "{violation}");
+}
+
+#[test]
+fn a_refused_transaction_that_is_taken_as_committed_closes_a_cycle() {
+    let mut attempts = attempts("zipf 0.8, 20 % writes", SMALL);
+    let newest = attempts.iter().filter_map(Attempt::c).max().unwrap_or(0);
+    let refused = attempts.iter_mut().rfind(|attempt| !attempt.counts());
+    refused.expect("some are refused").end = End::Committed(newest + 1);
+    assert!(violation(&attempts).members() >= 2);
+}
+
+#[test]
+fn a_read_that_is_not_of_its_snapshot_is_found() {
+    let mut attempts = attempts("zipf 0.8, 20 % writes", SMALL);
+    let certified = attempts.iter_mut().filter(|attempt| attempt.counts());
+    let reads = certified.flat_map(|attempt| &mut attempt.reads);
+    reads.last().expect("somebody reads").1 = None;
+    assert_eq!(violation(&attempts).members(), 0);
+}
+
+#[test]
+fn a_row_that_a_range_leaves_out_is_found() {
+    let mut attempts = attempts("SIBENCH, writing queries", SMALL);
+    let certified = attempts.iter_mut().filter(|attempt| attempt.counts());
+    let mut ranges = certified.flat_map(|attempt| &mut attempt.ranges);
+    ranges.next().expect("somebody scans").rows.remove(50);
+    assert_eq!(violation(&attempts).members(), 0);
+}
+
+#[test]
+fn a_snapshot_that_was_taken_after_a_commit_comes_after_it_though_it_reads_nothing_of_it() {
+    let attempt = |number, s, reads: &[u64], writes: &[u64], end| {
+        let reads = reads.iter().map(|key| ((0, *key), None)).collect();
+        let writes = writes.iter().map(|key| (0, *key)).collect();
+        Attempt { s, reads, writes, end, ..Attempt::new(number, "by hand") }
+    };
+    // The first one read around the second, and the third around the first.
+    let first = attempt(1, 0, &[2], &[1], End::Committed(2));
+    let second = attempt(2, 0, &[], &[2], End::Committed(1));
+    let third = |s| attempt(3, s, &[1], &[], End::Certified);
+    assert!(judge::judge(&[second.clone(), first.clone(), third(0)]).is_ok());
+    let violation = violation(&[second, first, third(1)]);
+    assert_eq!(violation.members(), 3);
+    assert!(violation.to_string().contains("had committed before the snapshot of #3"));
+}
+
+#[test]
+fn rules_differ_where_the_literature_says_so() {
+    let percent = |name, rule, sliding| {
+        let experiment = Experiment { rule, sliding, check: false, transactions: 4_000, ..SMALL };
+        outcome(name, experiment).counts().percent()
+    };
+    for sliding in [false, true] {
+        let exact = |name| percent(name, Certifier::Exact, sliding);
+        let backward = |name| percent(name, Certifier::Backward, sliding);
+        let pivot = |name| percent(name, Certifier::Pivot, sliding);
+        assert!(exact("SIBENCH, writing queries") < 3.0);
+        assert!(backward("SIBENCH, writing queries") > 40.0);
+        assert!(exact("long: 200 hot reads") < 6.0);
+        assert!(backward("long: 200 hot reads") > 99.0);
+        assert!(pivot("blind writes") > exact("blind writes") + 20.0);
+        let zipf = "zipf 0.8, 20 % writes";
+        assert!(exact(zipf) + 3.0 < pivot(zipf) && pivot(zipf) + 3.0 < backward(zipf));
+    }
+    let zipf = |sliding| percent("zipf 0.8, 20 % writes", Certifier::Exact, sliding);
+    assert!(zipf(true) + 5.0 < zipf(false));
+}
+
+#[test]
+fn tables_and_json_tell_every_workload_and_every_rule() {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+    let line = ["lab", "--transactions", "100", "--only", "queue,blind"];
+    let arguments = Line::parse_from(line).arguments;
+    let mut outcomes = Vec::new();
+    for name in ["queue", "blind writes"] {
+        for &rule in Certifier::ALL {
+            let experiment = Experiment { rule, transactions: 100, ..SMALL };
+            outcomes.push(outcome_unchecked(name, experiment));
+        }
+    }
+    let markdown = super::report::table(&outcomes, true);
+    assert_eq!(markdown.lines().filter(|line| line.starts_with('|')).count(), 4, "{markdown}");
+    let json = super::report::json(&outcomes, &arguments);
+    let value: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(value["laboratory"], 1);
+    assert_eq!(value["cells"].as_array().map(Vec::len), Some(2 * Certifier::ALL.len()));
+}
+
+fn outcome_unchecked(name: &str, experiment: Experiment) -> Outcome {
+    outcome(name, Experiment { check: false, ..experiment })
+}

@@ -38,7 +38,7 @@ enum Command {
     /// Dress results of a file anew
     Show(Show),
     /// One engine under several certification rules
-    Lab(lab::Arguments),
+    Lab(Lab),
 }
 
 #[derive(Args)]
@@ -98,6 +98,14 @@ struct Compare {
     /// Only these engines
     #[arg(long, value_delimiter = ',', default_value = "precedent")]
     engines: Vec<String>,
+}
+
+#[derive(Args)]
+struct Lab {
+    #[command(flatten)]
+    arguments: lab::Arguments,
+    #[command(flatten)]
+    files: Files,
 }
 
 #[derive(Args)]
@@ -224,7 +232,7 @@ pub fn run() -> ExitCode {
             print!("{}", goals::table(&goals::goals(&results)));
         }),
         Command::Show(one) => show_one(&one),
-        Command::Lab(arguments) => return lab::run(&arguments),
+        Command::Lab(lab) => experiment(&lab),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -268,6 +276,14 @@ fn measure_growth(arguments: &Grow) -> Result<(), String> {
     arguments.files.write(&results)
 }
 
+fn experiment(lab: &Lab) -> Result<(), String> {
+    let rules = lab::run(&lab.arguments)?;
+    let mut results = measure::empty(&usual_plan(100_000, 1)?, &[]);
+    results.rules = rules;
+    print!("{}", show::refusals(&results));
+    lab.files.write(&results)
+}
+
 /// For `memory::measure`, which asks for it.
 fn probe(numbers: &[usize]) -> Result<(), String> {
     let numbers = numbers.try_into().map_err(|_| "engine, types, keys, seed".to_owned())?;
@@ -301,6 +317,7 @@ fn compare_two(two: &Compare) -> Result<(), String> {
 fn show_one(one: &Show) -> Result<(), String> {
     let results = read(&one.file)?;
     print!("{}{}", show::table(&results, one.details), show::curves(&results));
+    print!("{}", show::refusals(&results));
     one.files.write(&results)
 }
 

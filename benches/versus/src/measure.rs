@@ -49,6 +49,7 @@ pub fn empty(plan: &Plan, engines: &[usize]) -> Results {
         cells: Vec::new(),
         memory: Vec::new(),
         curves: Vec::new(),
+        rules: Vec::new(),
     }
 }
 

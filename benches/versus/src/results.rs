@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lab::Ruled;
 use crate::statistics::{interval, median};
 
 /// Says that a file is ours.
@@ -24,6 +25,9 @@ pub struct Results {
     /// Costs against sizes.
     #[serde(default)]
     pub curves: Vec<Curve>,
+    /// Whom other rules of certification refuse.
+    #[serde(default)]
+    pub rules: Vec<Ruled>,
 }
 
 /// Where and how it was measured.
@@ -311,6 +315,7 @@ pub mod tests {
             cells: engines.iter().map(cell).collect(),
             memory: Vec::new(),
             curves: Vec::new(),
+            rules: Vec::new(),
         }
     }
 

@@ -1,13 +1,13 @@
 //! One workload under one rule, and what came of it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
-use precedent::{Certifier, ConflictReason, Database};
+use precedent::{Certifier, Database};
 
 use super::driver::{self, Lab, TABLES};
 use super::judge::{self, Checked, Violation};
-use super::record::{Attempt, End};
+use super::record::Attempt;
+use super::ruled::Ruled;
 use super::workloads::Workload;
 
 /// How a workload is run.
@@ -26,87 +26,18 @@ pub struct Experiment {
 
 /// What came of it.
 pub struct Outcome {
-    pub workload: &'static str,
-    pub about: &'static str,
-    /// Whose refusals the table shows, if not all.
-    pub watched: Option<&'static str>,
-    pub rule: Certifier,
-    pub sliding: bool,
-    /// By kind of transaction.
-    pub kinds: BTreeMap<&'static str, Counts>,
+    pub ruled: Ruled,
     /// What was judged, if that was asked for.
-    pub checked: Option<Checked>,
+    pub checked: Checked,
     /// What was found wrong.
     pub violation: Option<Violation>,
 }
 
-/// How transactions ended.
-#[derive(Clone, Copy, Default)]
-pub struct Counts {
-    pub committed: u64,
-    /// As readers; those that gave up included.
-    pub certified: u64,
-    /// By reason: a cycle, the rule, a lost race.
-    pub refused: [u64; 3],
-}
-
-/// What the three reasons are called.
-pub const REASONS: [&str; 3] = ["cycle", "rule", "first_committer"];
-
-impl Counts {
-    fn note(&mut self, end: End) {
-        match end {
-            End::Committed(_) => self.committed += 1,
-            End::Certified => self.certified += 1,
-            End::Refused(ConflictReason::Rule) => self.refused[1] += 1,
-            End::Refused(ConflictReason::FirstCommitterWins) => self.refused[2] += 1,
-            End::Refused(_) => self.refused[0] += 1,
-        }
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        self.committed += other.committed;
-        self.certified += other.certified;
-        self.refused.iter_mut().zip(other.refused).for_each(|(mine, theirs)| *mine += theirs);
-    }
-
-    pub fn attempts(&self) -> u64 {
-        self.committed + self.certified + self.refusals()
-    }
-
-    pub fn refusals(&self) -> u64 {
-        self.refused.iter().sum()
-    }
-
-    /// Of a hundred attempts, how many were refused.
-    pub fn percent(&self) -> f64 {
-        100.0 * self.refusals() as f64 / self.attempts().max(1) as f64
-    }
-}
-
 impl Outcome {
-    /// The counts that the table shows.
-    pub fn counts(&self) -> Counts {
-        let mut sum = Counts::default();
-        let wanted = |kind: &str| self.watched.is_none_or(|watched| watched == kind);
-        self.kinds.iter().filter(|(kind, _)| wanted(kind)).for_each(|(_, one)| sum.add(one));
-        sum
-    }
-
-    /// Workload and rule.
-    pub fn title(&self) -> String {
-        let sliding = if self.sliding { "snapshots slide" } else { "snapshots stay" };
-        format!("{}: {}, {sliding}", self.workload, self.rule)
-    }
-
     /// Adds what came of the same with another seed.
     pub fn add(&mut self, other: Self) {
-        for (kind, counts) in &other.kinds {
-            self.kinds.entry(kind).or_default().add(counts);
-        }
-        if let (Some(mine), Some(theirs)) = (&mut self.checked, &other.checked) {
-            mine.add(theirs);
-        }
+        self.ruled.add(&other.ruled);
+        self.checked.add(&other.checked);
         self.violation = self.violation.take().or(other.violation);
     }
 }
@@ -114,27 +45,29 @@ impl Outcome {
 /// Runs it.
 pub fn run(workload: &dyn Workload, experiment: Experiment) -> Result<Outcome, String> {
     let attempts = attempts(workload, experiment)?;
-    let mut kinds: BTreeMap<&'static str, Counts> = BTreeMap::new();
-    // The first one is who loaded the rows.
-    for attempt in &attempts[1..] {
-        kinds.entry(attempt.kind).or_default().note(attempt.end);
-    }
-    let judged = experiment.check.then(|| judge::judge(&attempts));
-    let (checked, violation) = match judged {
-        None => (None, None),
-        Some(Ok(checked)) => (Some(checked), None),
-        Some(Err(violation)) => (None, Some(violation)),
+    let Experiment { rule, sliding, sessions, seed, retries, check, .. } = experiment;
+    let mut ruled = Ruled {
+        workload: workload.name().to_owned(),
+        about: workload.about().to_owned(),
+        counted: workload.watched().map(str::to_owned),
+        rule: rule.to_string(),
+        serializable: rule.is_serializable(),
+        sliding,
+        sessions,
+        seed,
+        repeats: 1,
+        retries,
+        checked: check,
+        kinds: Vec::new(),
     };
-    Ok(Outcome {
-        workload: workload.name(),
-        about: workload.about(),
-        watched: workload.watched(),
-        rule: experiment.rule,
-        sliding: experiment.sliding,
-        kinds,
-        checked,
-        violation,
-    })
+    // The first one is who loaded the rows.
+    attempts[1..].iter().for_each(|attempt| ruled.note(attempt.kind, attempt.end));
+    let (checked, violation) = match check.then(|| judge::judge(&attempts)) {
+        None => (Checked::default(), None),
+        Some(Ok(checked)) => (checked, None),
+        Some(Err(violation)) => (Checked::default(), Some(violation)),
+    };
+    Ok(Outcome { ruled, checked, violation })
 }
 
 /// All attempts of a run, in the order in which they ended.

@@ -11,28 +11,27 @@
 //! | [`workloads`] | those of the literature, written as straight code |
 //! | [`record`] | what a run did, as its callers saw it |
 //! | [`judge`] | whether that is strictly serializable; if not, the cycle |
-//! | [`experiment`] | a workload under a rule, and what came of it |
-//! | [`report`] | tables, JSON |
+//! | [`experiment`], [`ruled`] | a workload under a rule, and what came of it |
 
 mod driver;
 mod experiment;
 mod judge;
 mod record;
-mod report;
+mod ruled;
 mod seat;
 mod workloads;
 
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use precedent::Certifier;
 
+use crate::progress::Progress;
 use experiment::{Experiment, Outcome};
+use judge::Checked;
+pub use ruled::Ruled;
 use workloads::Workload;
 
 /// What `versus lab` can be told.
@@ -63,61 +62,63 @@ pub struct Arguments {
     /// serializable. Of the rules, those that promise it, unless others are named
     #[arg(long)]
     check: bool,
-    /// Print the table as Markdown
-    #[arg(long)]
-    markdown: bool,
-    /// Write everything there as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Write the cycle that was found there, in the language of Graphviz
     #[arg(long, value_name = "FILE")]
     dot: Option<PathBuf>,
 }
 
-/// Runs the laboratory.
-pub fn run(arguments: &Arguments) -> ExitCode {
-    match experiments(arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(what) => {
-            eprintln!("error: {what}");
-            ExitCode::FAILURE
+impl Arguments {
+    /// All workloads under all rules, with few transactions.
+    pub fn small(seed: u64) -> Self {
+        Self {
+            only: Vec::new(),
+            rules: Vec::new(),
+            sessions: 16,
+            transactions: 4_000,
+            repeats: 1,
+            seed,
+            retries: false,
+            check: false,
+            dot: None,
         }
     }
 }
 
-/// False if a check found something.
-fn experiments(arguments: &Arguments) -> Result<bool, String> {
-    let rules = rules(arguments)?;
-    let workloads = workloads(&arguments.only)?;
-    let mut outcomes = Vec::new();
+/// Runs the laboratory.
+///
+/// # Errors
+/// A rule or a workload that does not exist, or a violation that a check has found.
+pub fn run(arguments: &Arguments) -> Result<Vec<Ruled>, String> {
+    let (rules, workloads) = (rules(arguments)?, workloads(&arguments.only)?);
+    // Where reads are not tracked, nothing slides.
+    let modes =
+        |rule: &Certifier| if rule.is_serializable() { &[false, true][..] } else { &[false] };
+    let runs: usize = rules.iter().map(|rule| modes(rule).len()).sum();
+    let progress = Progress::new((workloads.len() * runs) as u64);
+    let (mut all, mut checked) = (Vec::new(), Checked::default());
     for workload in &workloads {
-        for &rule in &rules {
-            // Where reads are not tracked, nothing slides.
-            for sliding in [false, true].into_iter().filter(|on| !on || rule.is_serializable()) {
-                progress(&format!("{}: {rule}, sliding {sliding}", workload.name()));
-                let outcome = repeated(arguments, &**workload, rule, sliding)?;
+        for rule in &rules {
+            for sliding in modes(rule) {
+                progress.step(&format!("{}: {rule}", workload.name()));
+                let outcome = repeated(arguments, &**workload, *rule, *sliding)?;
                 if let Some(violation) = &outcome.violation {
-                    progress("");
-                    println!("{}\n{violation}", outcome.title());
+                    progress.finish();
                     if let Some(file) = &arguments.dot {
-                        write(file, &violation.dot())?;
+                        let failed = |error| format!("{}: {error}", file.display());
+                        std::fs::write(file, violation.dot()).map_err(failed)?;
                     }
-                    return Ok(false);
+                    return Err(format!("{}\n{violation}", outcome.ruled.title()));
                 }
-                outcomes.push(outcome);
+                checked.add(&outcome.checked);
+                all.push(outcome.ruled);
             }
         }
     }
-    progress("");
-    print!("{}", report::table(&outcomes, arguments.markdown));
+    progress.finish();
     if arguments.check {
-        println!("{}", report::checked(&outcomes));
+        println!("{} experiments were judged, {checked}; no violation\n", all.len());
     }
-    if let Some(file) = &arguments.json {
-        write(file, &report::json(&outcomes, arguments))?;
-    }
-    Ok(true)
+    Ok(all)
 }
 
 /// The same experiment with different seeds, added up; the first violation ends it.
@@ -163,15 +164,4 @@ fn workloads(only: &[String]) -> Result<Vec<Box<dyn Workload>>, String> {
         return Err(format!("no workload is called {}", only.join(" or ")));
     }
     Ok(all)
-}
-
-fn write(file: &PathBuf, text: &str) -> Result<(), String> {
-    fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
-}
-
-/// What is being run, in one line that is overwritten.
-fn progress(text: &str) {
-    if std::io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{text}");
-    }
 }

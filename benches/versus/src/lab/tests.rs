@@ -1,9 +1,7 @@
 //! The laboratory itself, put to the test.
 
-use clap::Parser;
 use precedent::Certifier;
 
-use super::Arguments;
 use super::experiment::{self, Experiment, Outcome};
 use super::judge::{self, Violation};
 use super::record::{Attempt, End};
@@ -51,12 +49,11 @@ fn every_workload_is_right_under_every_serializable_rule() {
             for (sliding, retries) in [(false, false), (true, false), (true, true)] {
                 let experiment = Experiment { rule, sliding, retries, ..SMALL };
                 let outcome = experiment::run(&*workload, experiment).expect("tables are new");
-                let title = outcome.title();
+                let title = outcome.ruled.title();
                 assert!(outcome.violation.is_none(), "{title}: {:?}", outcome.violation);
-                let attempts: u64 = outcome.kinds.values().map(|kind| kind.attempts()).sum();
-                assert_eq!(attempts, SMALL.transactions, "{title}");
-                let checked = outcome.checked.expect("it was judged");
-                let done = outcome.kinds.values().map(|kind| kind.committed + kind.certified);
+                assert_eq!(outcome.ruled.attempts(), SMALL.transactions, "{title}");
+                let checked = outcome.checked;
+                let done = outcome.ruled.kinds.iter().map(|ends| ends.committed + ends.certified);
                 // Whoever loaded the rows committed, too.
                 assert_eq!(checked.committed + checked.readers, done.sum::<u64>() + 1, "{title}");
             }
@@ -135,7 +132,7 @@ fn a_snapshot_that_was_taken_after_a_commit_comes_after_it_though_it_reads_nothi
 fn rules_differ_where_the_literature_says_so() {
     let percent = |name, rule, sliding| {
         let experiment = Experiment { rule, sliding, check: false, transactions: 4_000, ..SMALL };
-        outcome(name, experiment).counts().percent()
+        outcome(name, experiment).ruled.percent()
     };
     for sliding in [false, true] {
         let exact = |name| percent(name, Certifier::Exact, sliding);
@@ -151,32 +148,4 @@ fn rules_differ_where_the_literature_says_so() {
     }
     let zipf = |sliding| percent("zipf 0.8, 20 % writes", Certifier::Exact, sliding);
     assert!(zipf(true) + 5.0 < zipf(false));
-}
-
-#[test]
-fn tables_and_json_tell_every_workload_and_every_rule() {
-    #[derive(clap::Parser)]
-    struct Line {
-        #[command(flatten)]
-        arguments: Arguments,
-    }
-    let line = ["lab", "--transactions", "100", "--only", "queue,blind"];
-    let arguments = Line::parse_from(line).arguments;
-    let mut outcomes = Vec::new();
-    for name in ["queue", "blind writes"] {
-        for &rule in Certifier::ALL {
-            let experiment = Experiment { rule, transactions: 100, ..SMALL };
-            outcomes.push(outcome_unchecked(name, experiment));
-        }
-    }
-    let markdown = super::report::table(&outcomes, true);
-    assert_eq!(markdown.lines().filter(|line| line.starts_with('|')).count(), 4, "{markdown}");
-    let json = super::report::json(&outcomes, &arguments);
-    let value: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
-    assert_eq!(value["laboratory"], 1);
-    assert_eq!(value["cells"].as_array().map(Vec::len), Some(2 * Certifier::ALL.len()));
-}
-
-fn outcome_unchecked(name: &str, experiment: Experiment) -> Outcome {
-    outcome(name, Experiment { check: false, ..experiment })
 }

@@ -1,7 +1,7 @@
 //! One page with all plots and tables, which needs nothing but itself.
 
 use super::svg::escaped;
-use super::{page, plot, thousands, three_digits, time};
+use super::{page, plot, rules, thousands, three_digits, time};
 use crate::results::{Cell, Curve, Engine, Measured, Middle, Results, Workload};
 use crate::statistics::median;
 
@@ -17,6 +17,7 @@ pub fn html(results: &Results) -> String {
     }
     body += &memory(results);
     body += &curves(results);
+    body += &rules::section(&results.rules);
     if !results.cells.is_empty() {
         body += &all_figures(results);
     }
@@ -38,6 +39,7 @@ fn head(results: &Results) -> String {
     let mut names = groups(results);
     names.extend((!results.memory.is_empty()).then(|| "memory".to_owned()));
     names.extend((!results.curves.is_empty()).then(|| "growth".to_owned()));
+    names.extend((!results.rules.is_empty()).then(|| "rules".to_owned()));
     let link = |name: &String| format!("<a href=\"#{0}\">{0}</a>", escaped(name));
     let first = results.engines.first().map_or("precedent", |engine| &engine.name);
     format!(

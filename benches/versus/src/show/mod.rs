@@ -4,11 +4,13 @@ mod csv;
 mod html;
 mod page;
 mod plot;
+mod rules;
 mod svg;
 mod table;
 
 pub use csv::csv;
 pub use html::html;
+pub use rules::refusals;
 pub use table::{curves, markdown, table};
 
 use crate::results::Curve;

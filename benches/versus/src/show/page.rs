@@ -32,6 +32,7 @@ text{font:12px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:
 .whisker{stroke-width:2}.thin{stroke-width:1;opacity:.6}
 .t0{fill:var(--t0);stroke:var(--t0)}.t1{fill:var(--t1);stroke:var(--t1)}
 .t2{fill:var(--t2);stroke:var(--t2)}.t3{fill:var(--t3);stroke:var(--t3)}.dot{stroke:none}
+.pale{opacity:.32}
 .m0{fill:var(--t1)}.m1{fill:var(--t0)}.m2{fill:var(--t3)}
 .label{font-size:11.5px}.curve{stroke-width:2}
 .r0,.c0,.label.l0{fill:#b3420e}.curve.c0{stroke:#b3420e}

@@ -3,7 +3,7 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableStyle};
 
-use super::{thousands, three_digits, time};
+use super::{rules, thousands, three_digits, time};
 use crate::results::{Cell, Curve, Latency, Line, Measured, Results};
 use crate::statistics::median;
 
@@ -47,6 +47,9 @@ pub fn markdown(results: &Results) -> String {
     }
     for curve in &results.curves {
         text += &format!("\n{}: {}\n\n{}\n", curve.title, curve.y, points(curve, style));
+    }
+    if !results.rules.is_empty() {
+        text += &format!("\n{}\n", rules::table(&results.rules, style));
     }
     text + &warnings(results)
 }
@@ -92,14 +95,14 @@ fn warnings(results: &Results) -> String {
     results.cells.iter().filter_map(wrong).collect()
 }
 
-fn blank(style: TableStyle) -> Table {
+pub fn blank(style: TableStyle) -> Table {
     let mut table = Table::new();
     table.load_style(style).set_content_arrangement(ContentArrangement::Disabled);
     table
 }
 
 /// Right-aligns all but the first columns.
-fn align(table: &mut Table, left: usize) {
+pub fn align(table: &mut Table, left: usize) {
     for column in table.column_iter_mut().skip(left) {
         column.set_cell_alignment(CellAlignment::Right);
     }

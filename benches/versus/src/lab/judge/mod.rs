@@ -39,6 +39,13 @@ impl Checked {
     }
 }
 
+impl std::fmt::Display for Checked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { committed, readers, reads, edges } = self;
+        write!(f, "{committed} commits and {readers} readers, {reads} reads, {edges} edges")
+    }
+}
+
 /// Judges a run.
 pub fn judge(attempts: &[Attempt]) -> Result<Checked, Violation> {
     let certified: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.counts()).collect();

@@ -162,7 +162,7 @@ struct Run {
     /// Only these engines, by name
     #[arg(long, value_delimiter = ',')]
     engines: Vec<String>,
-    /// precedent under its other rules of certification too
+    /// precedent under its other rules of certification too, and whom they refuse
     #[arg(long)]
     rules: bool,
     /// Only workloads with one of these texts in their name, or of this group: core, ycsb,
@@ -254,7 +254,10 @@ fn measure_all(run: &Run) -> Result<(), String> {
     if run.memory || run.quick && run.only.is_empty() {
         results.memory = memory::measure(&chosen.engines, plan.keys.max(100_000), plan.seed)?;
     }
-    print!("{}", show::table(&results, run.details));
+    if run.rules || run.quick && run.only.is_empty() {
+        results.rules = lab::run(&lab::Arguments::small(plan.seed))?;
+    }
+    print!("{}{}", show::table(&results, run.details), show::refusals(&results));
     run.files.write(&results)
 }
 

@@ -89,6 +89,7 @@ impl Ruled {
     }
 
     /// All transactions, of whatever kind.
+    #[cfg(test)]
     pub fn attempts(&self) -> u64 {
         self.kinds.iter().map(Ends::attempts).sum()
     }

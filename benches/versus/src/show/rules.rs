@@ -13,7 +13,7 @@ pub fn refusals(results: &Results) -> String {
     if results.rules.is_empty() {
         String::new()
     } else {
-        table(&results.rules, UTF8_FULL_CONDENSED)
+        format!("\n{}", table(&results.rules, UTF8_FULL_CONDENSED))
     }
 }
 

@@ -248,9 +248,8 @@ impl Results {
 pub mod tests {
     use super::{Cell, Engine, FORMAT, Host, Latency, Measured, Plan, Results, VERSION, Workload};
 
-    /// One workload, measured so fast.
-    pub fn results(engines: &[(&str, &[f64])]) -> Results {
-        let host = Host {
+    fn host() -> Host {
+        Host {
             processor: "one <of> many".to_owned(),
             cores: 2,
             memory_gib: 8,
@@ -260,8 +259,11 @@ pub mod tests {
             at: 1,
             command: "versus --quick".to_owned(),
             load: 0.5,
-        };
-        let plan = Plan {
+        }
+    }
+
+    fn plan() -> Plan {
+        Plan {
             seconds: 0.1,
             transactions: None,
             repeats: 3,
@@ -276,7 +278,11 @@ pub mod tests {
             think_us: 0,
             dwell_us: 0,
             rate: None,
-        };
+        }
+    }
+
+    /// One workload, measured so fast.
+    pub fn results(engines: &[(&str, &[f64])]) -> Results {
         let engine = |(name, _): &(&str, &[f64])| Engine {
             name: (*name).to_owned(),
             isolation: "serializable".to_owned(),
@@ -303,8 +309,8 @@ pub mod tests {
         Results {
             format: FORMAT.to_owned(),
             version: VERSION,
-            host,
-            plan,
+            host: host(),
+            plan: plan(),
             engines: engines.iter().map(engine).collect(),
             workloads: vec![Workload {
                 group: "core".to_owned(),

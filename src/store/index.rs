@@ -46,6 +46,12 @@ const TURNS: usize = 64;
 
 pub(crate) type Records<K, V> = SmallVec<[Arc<Record<K, V>>; 2]>;
 
+/// New leaves, ascending.
+type Leaves<K, V> = Vec<Arc<Leaf<K, V>>>;
+
+/// A leaf, and the body that it had when it was found.
+type Found<'w, K, V> = (&'w Leaf<K, V>, &'w Body<K, V>);
+
 type Upper<K, V> = Tree<Separator<K, V>>;
 
 /// What the index asks of a key, and of a value.
@@ -200,11 +206,7 @@ impl<K: Key, V: Value> Index<K, V> {
 
     /// The last leaf whose low key `reaches`, which holds for keys up to some point; and
     /// its body.
-    fn leaf_of<'w>(
-        &'w self,
-        reaches: impl Fn(&K) -> bool,
-        walk: &'w Walk<'_>,
-    ) -> (&'w Leaf<K, V>, &'w Body<K, V>) {
+    fn leaf_of<'w>(&'w self, reaches: impl Fn(&K) -> bool, walk: &'w Walk<'_>) -> Found<'w, K, V> {
         let mut leaf = self.by_upper(&reaches, walk);
         let mut body = leaf.body(walk);
         let mut turns = 0;
@@ -343,11 +345,7 @@ impl<K: Key, V: Value> Index<K, V> {
     }
 
     /// The leaf that leads to this one; none if it has been led past.
-    fn left_of<'w>(
-        &'w self,
-        leaf: &Leaf<K, V>,
-        walk: &'w Walk<'_>,
-    ) -> Option<(&'w Leaf<K, V>, &'w Body<K, V>)> {
+    fn left_of<'w>(&'w self, leaf: &Leaf<K, V>, walk: &'w Walk<'_>) -> Option<Found<'w, K, V>> {
         let leads = |body: &Body<K, V>| {
             body.right.as_ref().is_some_and(|right| ptr::eq(Arc::as_ptr(right), leaf))
         };
@@ -515,7 +513,7 @@ fn split<K: Clone, V>(
     mut entries: Vec<Entry<K, V>>,
     right: Option<Arc<Leaf<K, V>>>,
     appended: bool,
-) -> (Body<K, V>, Vec<Arc<Leaf<K, V>>>) {
+) -> (Body<K, V>, Leaves<K, V>) {
     let pieces = entries.len().div_ceil(ENTRIES).max(1);
     let size = if appended { ENTRIES } else { entries.len().div_ceil(pieces) };
     let mut right = right;

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use crate::ssi::footprint::Part as Footprinted;
 use crate::store::Quiet;
 use crate::store::collector::{Harvest, Overwritten, Round};
+use crate::store::index::Records;
 use crate::store::leaf::Entry;
 use crate::store::record::{Record, RecordId};
 use crate::store::registry::Walker;
@@ -203,7 +204,7 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
 /// Records with something to collect.
 struct Garbage<K, V> {
     table: Arc<TableInner<K, V>>,
-    records: SmallVec<[Arc<Record<K, V>>; 2]>,
+    records: Records<K, V>,
 }
 
 impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
@@ -213,7 +214,7 @@ impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
 
     fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
         let mut unlinked = Unlinked::default();
-        let mut held: BTreeMap<u64, SmallVec<[Arc<Record<K, V>>; 2]>> = BTreeMap::new();
+        let mut held: BTreeMap<u64, Records<K, V>> = BTreeMap::new();
         for record in &self.records[round.from..round.to] {
             let hold = |pin| held.entry(pin).or_default().push(Arc::clone(record));
             if record.collect(round.pins, round.vanished, &mut unlinked, hold) {

@@ -1,6 +1,6 @@
 //! Runs the engines in turn, workload by workload, and gathers what came out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
@@ -20,6 +20,8 @@ const JUDGED_KEYS: usize = 5_000;
 pub struct Chosen {
     pub engines: Vec<usize>,
     pub workloads: Vec<String>,
+    /// After so long what is left is run once only.
+    pub budget: Option<Duration>,
 }
 
 /// Which of all workloads have a text in their name or group.
@@ -60,17 +62,23 @@ pub fn run(plan: &Plan, chosen: &Chosen) -> Result<Results, String> {
     let (keys, keys_elsewhere) = (plan.keys.min(JUDGED_KEYS), plan.keys_elsewhere.min(JUDGED_KEYS));
     let judged = made_to(&Plan { keys, keys_elsewhere, ..plan.clone() }, chosen);
     let progress = Progress::new(steps(plan, chosen, &entries));
+    let deadline = chosen.budget.map(|budget| Instant::now() + budget);
+    let mut plan = plan.clone();
     for (entry, small) in entries.iter().zip(&judged) {
         let spec = entry.spec();
+        if plan.repeats > 1 && deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            progress.warn(&format!("slow machine: from «{}» on one run of each", spec.name));
+            plan.repeats = 1;
+        }
         results.workloads.push(Workload {
             group: spec.group.to_owned(),
             name: spec.name.clone(),
             about: spec.about.clone(),
             side: spec.side.to_owned(),
         });
-        for threads in threads_for(plan, &spec) {
-            judge(&**small, plan, chosen, threads, &progress)?;
-            results.cells.extend(measure(&**entry, plan, chosen, threads, &progress));
+        for threads in threads_for(&plan, &spec) {
+            judge(&**small, &plan, chosen, threads, &progress)?;
+            results.cells.extend(measure(&**entry, &plan, chosen, threads, &progress));
         }
     }
     progress.finish();

@@ -247,11 +247,14 @@ pub fn run() -> ExitCode {
 
 fn measure_all(run: &Run) -> Result<(), String> {
     let plan = plan(run)?;
-    let chosen = Chosen {
+    let mut chosen = Chosen {
         engines: engines(&run.engines)?,
         workloads: measure::matching(&plan, &run.only),
         budget: run.quick.then_some(QUICK),
     };
+    if run.rules {
+        chosen.engines.extend((0..CONTESTANTS.len()).filter(|one| CONTESTANTS[*one].variant > 0));
+    }
     if chosen.workloads.is_empty() {
         return Err(format!("no workload is called {}", run.only.join(" or ")));
     }

@@ -125,6 +125,7 @@ impl<K: Key, V: Value> Store for Opened<K, V> {
         let stats = self.db.stats();
         vec![
             ("cycle", stats.cycle_aborts),
+            ("rule", stats.rule_aborts),
             ("first committer", stats.first_committer_aborts),
             ("conservative", stats.conservative_aborts),
             ("limit", stats.own_values_aborts + stats.footprint_aborts + stats.bytes_aborts),

@@ -108,7 +108,8 @@ fn described(engine: usize) -> Engine {
         isolation: about.isolation.to_owned(),
         note: about.note.to_owned(),
         keeps: about.keeps,
-        transactions: about.transactions,
+        // Variants of ours do not count as others.
+        transactions: about.transactions && about.variant == 0,
     }
 }
 

@@ -9,4 +9,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export PRECEDENT_SIZE="${PRECEDENT_SIZE:-100}"
-cargo test --release --features testkit --test endurance -- --nocapture --test-threads=1 "$@"
+cargo test --workspace --test endurance -- --nocapture --test-threads=1 "$@"

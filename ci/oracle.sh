@@ -14,7 +14,7 @@ export PRECEDENT_SIZE="${PRECEDENT_SIZE:-100}"
 export PRECEDENT_SEED="${PRECEDENT_SEED:-1}"
 
 run() {
-    cargo test --release --features testkit --test suite -- --nocapture --test-threads=1 "$@"
+    cargo test --workspace --test suite -- --nocapture --test-threads=1 "$@"
 }
 
 # The judge itself first, then the checked-in scripts, then the many.

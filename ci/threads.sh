@@ -15,7 +15,7 @@ export PRECEDENT_SIZE="${PRECEDENT_SIZE:-100}"
 export PRECEDENT_SEED="${PRECEDENT_SEED:-1}"
 
 run() {
-    cargo test --release --features testkit --test suite -- --nocapture --test-threads=1 "$@"
+    cargo test --workspace --test suite -- --nocapture --test-threads=1 "$@"
 }
 
 # The judges first, then the many.

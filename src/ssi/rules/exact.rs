@@ -1,4 +1,4 @@
-//! The engine's own rule: a cycle, or none. [`certify`](crate::ssi::certify) is the search.
+//! The engine's own rule: a cycle, or none. [`crate::ssi::certify`] is the search.
 
 use crate::ssi::certify;
 use crate::ssi::rules::Rule;

@@ -161,7 +161,8 @@ impl Collector {
         let me = thread_hint() + 1;
         let claim =
             self.collecting.compare_exchange(NOBODY, me, Ordering::Acquire, Ordering::Relaxed);
-        claim.is_ok().then_some(Collecting(self))
+        // Made only if it is true: its `Drop` gives the right back.
+        claim.is_ok().then(|| Collecting(self))
     }
 
     /// The right to collect, after whoever has it; none if that is this very thread.
@@ -335,6 +336,16 @@ mod tests {
                 harvest.held.push((3, Box::new(Self(round.to - round.from))));
             }
         }
+    }
+
+    #[test]
+    fn whoever_asks_in_vain_for_the_right_to_collect_takes_it_from_nobody() {
+        let collector = Collector::new();
+        let collecting = collector.try_begin();
+        assert!(collecting.is_some());
+        (0..3).for_each(|_| assert!(collector.try_begin().is_none(), "two collect at a time"));
+        drop(collecting);
+        assert!(collector.try_begin().is_some());
     }
 
     #[test]

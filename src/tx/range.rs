@@ -229,6 +229,9 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
 
     /// Looks at the index until the next row of an end is known. False if the snapshot slid.
     fn look(&mut self, end: End) -> bool {
+        if self.rest.as_ref().is_some_and(|rest| !rest.index.is_short(end)) {
+            return true;
+        }
         let Some(mut rest) = self.rest.take() else { return false };
         while rest.index.is_short(end) {
             if rest.index.is_at_newer(end) && self.core.slide() {

@@ -13,7 +13,7 @@ use crate::results::{Plan, Results};
 use crate::{compare, goals, grow, lab, memory, show};
 
 /// So long a short run takes its repeats, so that it ends within ten minutes anywhere.
-const QUICK: Duration = Duration::from_secs(330);
+const QUICK: Duration = Duration::from_secs(270);
 
 /// Measures precedent against other in-memory engines.
 #[derive(Parser)]
@@ -260,7 +260,8 @@ fn measure_all(run: &Run) -> Result<(), String> {
     }
     let mut results = measure::run(&plan, &chosen)?;
     if run.memory || run.quick && run.only.is_empty() {
-        results.memory = memory::measure(&chosen.engines, plan.keys.max(100_000), plan.seed)?;
+        results.memory =
+            memory::measure(&chosen.engines, plan.keys.max(100_000), plan.seed, !run.memory)?;
     }
     if run.rules || run.quick && run.only.is_empty() {
         results.rules = lab::run(&lab::Arguments::small(plan.seed))?;
@@ -272,7 +273,7 @@ fn measure_all(run: &Run) -> Result<(), String> {
 fn measure_memory(arguments: &Memory) -> Result<(), String> {
     let engines = engines(&arguments.engines)?;
     let mut results = measure::empty(&usual_plan(arguments.keys, arguments.seed)?, &engines);
-    results.memory = memory::measure(&engines, arguments.keys, arguments.seed)?;
+    results.memory = memory::measure(&engines, arguments.keys, arguments.seed, false)?;
     print!("{}", show::table(&results, false));
     arguments.files.write(&results)
 }

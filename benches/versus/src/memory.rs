@@ -22,13 +22,19 @@ const BATCH: usize = 100;
 
 const TYPES: [&str; 3] = ["u64 -> u64", "string -> u64", "u64 -> 1 KiB"];
 
-/// All engines with all types, each in a process of its own: what one engine frees late
+/// All engines with all types, or only with words, each in a process of its own: what one engine frees late
 /// must not be taken for what the next one gives back.
-pub fn measure(engines: &[usize], keys: usize, seed: u64) -> Result<Vec<Memory>, String> {
+pub fn measure(
+    engines: &[usize],
+    keys: usize,
+    seed: u64,
+    only_words: bool,
+) -> Result<Vec<Memory>, String> {
     let keeping: Vec<_> = engines.iter().copied().filter(|one| CONTESTANTS[*one].keeps).collect();
-    let progress = Progress::new((TYPES.len() * keeping.len()) as u64);
+    let count = if only_words { 1 } else { TYPES.len() };
+    let progress = Progress::new((count * keeping.len()) as u64);
     let mut all = Vec::new();
-    for (types, name) in TYPES.iter().enumerate() {
+    for (types, name) in TYPES.iter().enumerate().take(count) {
         for engine in &keeping {
             progress.step(&format!("memory: {}, {name}", CONTESTANTS[*engine].name));
             all.push(elsewhere([*engine, types, keys, seed as usize])?);

@@ -316,7 +316,6 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     /// Notes that a row was returned.
     fn note(&mut self, end: End, row: &Found<'t, K, V>) {
         let back = end == End::Back;
-        *(if back { &mut self.back } else { &mut self.front }) = Some(row.key);
         self.update(|scan| {
             *(if back { &mut scan.back } else { &mut scan.front }) = Reach::to(row.key);
         });
@@ -324,6 +323,9 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
             self.table.reads.borrow_mut().hit(Hit::new(record, row.version));
             self.core.count_observation();
         }
+        // Not before it is noted, which panics if a comparator drives the range: what is not
+        // noted may go with a slide.
+        *(if back { &mut self.back } else { &mut self.front }) = Some(row.key);
         let sight = match row.record {
             None => Sight::Own,
             Some(_) => Sight::Version(row.version.begin()),

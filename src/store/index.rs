@@ -46,6 +46,35 @@ const TURNS: usize = 64;
 
 pub(crate) type Records<K, V> = SmallVec<[Arc<Record<K, V>>; 2]>;
 
+/// Notices that a way leads round in a circle, as only an order that is none can make it
+/// (Brent, 1980).
+pub(crate) struct Circle<T> {
+    /// One that was met. It stays, so that no other can be taken for it.
+    met: Option<T>,
+    steps: usize,
+    /// After so many steps another one is kept.
+    until: usize,
+}
+
+impl<T: Clone> Circle<T> {
+    pub(crate) fn new() -> Self {
+        Self { met: None, steps: 0, until: 1 }
+    }
+
+    /// One step further; true, after a few rounds at the latest, if it goes round.
+    pub(crate) fn is_closed(&mut self, at: &T, same: impl Fn(&T, &T) -> bool) -> bool {
+        if self.met.as_ref().is_some_and(|met| same(met, at)) {
+            return true;
+        }
+        self.steps += 1;
+        if self.steps == self.until {
+            (self.steps, self.until) = (0, 2 * self.until);
+            self.met = Some(at.clone());
+        }
+        false
+    }
+}
+
 /// New leaves, ascending.
 type Leaves<K, V> = Vec<Arc<Leaf<K, V>>>;
 
@@ -161,6 +190,7 @@ impl<K: Key, V: Value> Index<K, V> {
         mut visit: impl FnMut(&'w [Entry<K, V>]) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let (mut leaf, mut body) = self.leaf_of(&within, walk);
+        let mut circle = Circle::new();
         let mut to = body.entries.partition_point(|entry| within(entry.key()));
         loop {
             let rest = &body.entries[..to];
@@ -169,7 +199,7 @@ impl<K: Key, V: Value> Index<K, V> {
             visit(&rest[from..])?;
             let Some(low) = leaf.low().filter(|_| all) else { return ControlFlow::Continue(()) };
             let (left, on_left) = self.leaf_of(|key| key < low, walk);
-            if ptr::eq(left, leaf) {
+            if circle.is_closed(&leaf, |one, other| ptr::eq(*one, *other)) || ptr::eq(left, leaf) {
                 // The order is none.
                 return ControlFlow::Continue(());
             }
@@ -450,7 +480,7 @@ struct Plan<K, V> {
     appended: bool,
 }
 
-impl<K: Ord + Clone, V> Plan<K, V> {
+impl<K: Ord + Clone + 'static, V> Plan<K, V> {
     /// Leases the record of each key that belongs to the leaf, found or created, into
     /// `leased`. The first key does. Runs `cmp` and `clone`.
     fn make(body: &Body<K, V>, keys: &[&K], leased: &mut Records<K, V>) -> Self {
@@ -493,7 +523,7 @@ impl<K: Ord + Clone, V> Plan<K, V> {
 
 /// Where a key stands, or would: near the front rather than anywhere, as when many keys in
 /// a row are sought.
-fn gallop<K: Ord, V>(entries: &[Entry<K, V>], key: &K) -> Result<usize, usize> {
+fn gallop<K: Ord + 'static, V>(entries: &[Entry<K, V>], key: &K) -> Result<usize, usize> {
     let (mut from, mut to, mut width) = (0, entries.len(), 1);
     while from + width <= to {
         let probe = from + width - 1;
@@ -509,7 +539,7 @@ fn gallop<K: Ord, V>(entries: &[Entry<K, V>], key: &K) -> Result<usize, usize> {
 
 /// One body for all entries, or for the first of them, with new leaves for the others. Keys
 /// that come at the end leave full leaves behind. Runs the key's `clone`.
-fn split<K: Clone, V>(
+fn split<K: Clone + 'static, V>(
     mut entries: Vec<Entry<K, V>>,
     right: Option<Arc<Leaf<K, V>>>,
     appended: bool,

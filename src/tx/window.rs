@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::store::index::Index;
+use crate::store::index::{Circle, Index};
 use crate::store::leaf::Entry;
 use crate::store::record::Record;
 use crate::store::registry::Walk;
@@ -69,6 +69,10 @@ struct Side<'t, K, V> {
     newer: bool,
     /// How many entries the next walk looks at.
     next: usize,
+    /// Of where the walks ended.
+    circle: Circle<Arc<Record<K, V>>>,
+    /// They went round: the order is none.
+    astray: bool,
 }
 
 /// How to look further.
@@ -146,13 +150,14 @@ impl<'t, K: Key, V: Value> Window<'t, K, V> {
                 how.index.descend(before, within, walk, visit)
             }
         };
-        self.whole = looked.is_continue();
+        self.whole = looked.is_continue() || self.front.astray || self.back.astray;
     }
 }
 
 impl<K, V> Side<'_, K, V> {
     fn new() -> Self {
-        Self { rows: VecDeque::new(), at: None, newer: false, next: FIRST }
+        let (rows, circle) = (VecDeque::new(), Circle::new());
+        Self { rows, at: None, newer: false, next: FIRST, circle, astray: false }
     }
 }
 
@@ -186,7 +191,12 @@ impl<'l, 's, 't, K: Key, V: Value> Looking<'l, 's, 't, K, V> {
             last = Some(entry);
         }
         if let Some(last) = last {
-            self.side.at = Some(last.share());
+            let last = last.share();
+            if self.side.circle.is_closed(&last, Arc::ptr_eq) {
+                self.side.astray = true;
+                looked = ControlFlow::Break(());
+            }
+            self.side.at = Some(last);
         }
         looked
     }

@@ -18,6 +18,10 @@ enum Mood {
     PanicsIn(u32),
     /// Answers at random.
     Random(u64),
+    /// Always answers the same.
+    Constant(Ordering),
+    /// Each key is above the next few and below the few before, all the way round.
+    Ring,
 }
 
 thread_local! {
@@ -43,6 +47,8 @@ impl Ord for Fickle {
                 MOOD.set(Mood::PanicsIn(left - 1));
                 self.0.cmp(&other.0)
             }
+            Mood::Constant(answer) => answer,
+            Mood::Ring => (self.0 / 70 % 3).cmp(&((other.0 / 70 + 1) % 3)),
             Mood::Random(seed) => {
                 let mut random = Random::new(seed);
                 let answer = random.below(3);
@@ -228,4 +234,31 @@ fn a_comparator_that_is_no_order_cannot_break_memory_or_other_tables() {
         "{rounds} rounds with a random order: {committed} commits, {refused} conflicts, \
          {panicked} panics"
     ));
+}
+
+#[test]
+fn a_range_ends_whatever_the_order_is() {
+    const ROWS: u64 = 1_000;
+    let strange = Strange::new();
+    let (db, table) = (&strange.fixture.db, &strange.table);
+    let fill = |tx: &Transaction<'_>| {
+        Ok((100..ROWS).for_each(|key| tx.insert(table, Fickle(key), Box::new(key))))
+    };
+    db.transact(fill).expect("alone");
+    let constant = [Ordering::Less, Ordering::Equal, Ordering::Greater].map(Mood::Constant);
+    for mood in constant.into_iter().chain([Mood::Ring]) {
+        let (tx, snap) = (db.begin(), db.safe_snapshot());
+        // Some rows may come again and again, but not for ever.
+        let bound = 20 * ROWS as usize;
+        MOOD.set(mood);
+        let counts = [
+            tx.range(table, ..).take(bound).count(),
+            tx.range(table, ..).rev().take(bound).count(),
+            snap.range(table, ..).take(bound).count(),
+            snap.range(table, ..).rev().take(bound).count(),
+        ];
+        MOOD.set(Mood::Sane);
+        assert!(counts.iter().all(|&count| count < bound), "{counts:?}");
+    }
+    assert_eq!(strange.keys().len(), 50 + ROWS as usize - 100);
 }

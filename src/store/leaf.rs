@@ -9,7 +9,8 @@
 //! that has been split since finds what it seeks further to the right.
 #![allow(unsafe_code)]
 
-use std::mem::{MaybeUninit, needs_drop};
+use std::any::TypeId;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
@@ -24,14 +25,27 @@ pub(crate) const ENTRIES: usize = 64;
 #[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
 pub(crate) const ENTRIES: usize = 4;
 
-/// A copy of a key that owns nothing, beside what leads to the key itself: a search need
-/// not follow that. Nothing if the key owns something.
+/// Whether keys are of a type whose values may be there twice, bit by bit. That they own
+/// nothing is not enough: a `Mutex` of a number owns nothing. `Copy` would be, but cannot be
+/// asked for here; so these are the types that are known. The compiler answers.
+#[inline]
+fn is_plain<K: 'static>() -> bool {
+    macro_rules! is_one_of {
+        ($($plain:ty),*) => { $(TypeId::of::<K>() == TypeId::of::<$plain>())||* };
+    }
+    is_one_of!(u64, u32, usize, i64, i32, u128, (u64, u64), (u32, u32), (u32, u64), (u64, u32))
+        || is_one_of!(u8, u16, i8, i16, i128, isize, char, bool, (u64, u64, u64))
+        || is_one_of!([u8; 4], [u8; 8], [u8; 12], [u8; 16], [u8; 20], [u8; 32], &'static str)
+}
+
+/// A copy of a key of a plain type, beside what leads to the key itself: a search need not
+/// follow that. Nothing if the type is another one.
 struct Plain<K>(MaybeUninit<K>);
 
-impl<K: Clone> Plain<K> {
+impl<K: Clone + 'static> Plain<K> {
     fn of(key: &K) -> Self {
-        let owns = needs_drop::<K>();
-        Self(if owns { MaybeUninit::uninit() } else { MaybeUninit::new(key.clone()) })
+        let plain = is_plain::<K>();
+        Self(if plain { MaybeUninit::new(key.clone()) } else { MaybeUninit::uninit() })
     }
 }
 
@@ -42,16 +56,20 @@ impl<K> Plain<K> {
     }
 
     fn again(&self) -> Self {
-        // SAFETY: a key that owns nothing may be there twice, bit by bit; another one is
-        // not there at all.
+        // SAFETY: a key of a plain type may be there twice, bit by bit; another one is not
+        // there at all.
         Self(unsafe { ptr::read(&raw const self.0) })
     }
 
-    fn or<'k>(&'k self, key: impl FnOnce() -> &'k K) -> &'k K {
-        if needs_drop::<K>() {
+    #[inline]
+    fn or<'k>(&'k self, key: impl FnOnce() -> &'k K) -> &'k K
+    where
+        K: 'static,
+    {
+        if !is_plain::<K>() {
             return key();
         }
-        // SAFETY: a key that owns nothing is there.
+        // SAFETY: a key of a plain type is there.
         unsafe { self.0.assume_init_ref() }
     }
 }
@@ -63,10 +81,13 @@ pub(crate) struct Entry<K, V> {
     record: NonNull<Record<K, V>>,
 }
 
-impl<K: Clone, V> Entry<K, V> {
+impl<K: Clone + 'static, V> Entry<K, V> {
     /// The entry of a record; the caller sees to the count. Runs the key's `clone`.
     pub(crate) fn new(record: &Arc<Record<K, V>>) -> Self {
-        Self { key: Plain::of(record.key()), record: NonNull::from(&**record) }
+        // Not by way of a reference, which would lead to the record but not to its count.
+        // SAFETY: what an `Arc` leads to is not null.
+        let pointer = unsafe { NonNull::new_unchecked(Arc::as_ptr(record).cast_mut()) };
+        Self { key: Plain::of(record.key()), record: pointer }
     }
 }
 
@@ -92,7 +113,10 @@ impl<K, V> Entry<K, V> {
         }
     }
 
-    pub(crate) fn key(&self) -> &K {
+    pub(crate) fn key(&self) -> &K
+    where
+        K: 'static,
+    {
         self.key.or(|| self.record().key())
     }
 
@@ -118,7 +142,7 @@ pub(crate) struct Body<K, V> {
     /// Ascending.
     pub(crate) entries: Box<[Entry<K, V>]>,
     pub(crate) right: Option<Arc<Leaf<K, V>>>,
-    /// The low key of the leaf on the right, if that owns nothing.
+    /// The low key of the leaf on the right, if that is plain.
     high: Option<Plain<K>>,
     /// Empty for good: what would belong here belongs to the leaf on the left, as soon as
     /// that one leads past this one.
@@ -152,7 +176,10 @@ impl<K, V> Body<K, V> {
     }
 
     /// No key in the leaf is at or above it.
-    pub(crate) fn high(&self) -> Option<&K> {
+    pub(crate) fn high(&self) -> Option<&K>
+    where
+        K: 'static,
+    {
         let (high, right) = self.high.as_ref().zip(self.right.as_ref())?;
         Some(high.or(|| right.bound()))
     }
@@ -163,7 +190,10 @@ impl<K, V> Body<K, V> {
     }
 
     /// The leaf to the right, if its low key is one that `reaches` says may be sought there.
-    pub(crate) fn right_if(&self, reaches: impl Fn(&K) -> bool) -> Option<&Leaf<K, V>> {
+    pub(crate) fn right_if(&self, reaches: impl Fn(&K) -> bool) -> Option<&Leaf<K, V>>
+    where
+        K: 'static,
+    {
         self.high().is_some_and(reaches).then_some(())?;
         self.right.as_deref()
     }
@@ -188,7 +218,7 @@ pub(crate) struct Leaf<K, V> {
     body: Place<Body<K, V>>,
 }
 
-impl<K: Clone, V> Leaf<K, V> {
+impl<K: Clone + 'static, V> Leaf<K, V> {
     /// Without a low key it is the first leaf. Runs the key's `clone`.
     pub(crate) fn new(low: Option<K>, body: Body<K, V>) -> Arc<Self> {
         let plain_low = low.as_ref().map_or_else(Plain::nothing, Plain::of);
@@ -257,7 +287,22 @@ impl<K, V> Separator<K, V> {
         &self.leaf
     }
 
-    pub(crate) fn low(&self) -> &K {
+    pub(crate) fn low(&self) -> &K
+    where
+        K: 'static,
+    {
         self.low.or(|| self.leaf.bound())
+    }
+}
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests {
+    use super::is_plain;
+
+    /// Whoever locks it behind a `&` must not leave a copy locked for ever.
+    #[test]
+    fn a_key_that_can_change_is_not_there_twice() {
+        assert!(is_plain::<u64>() && is_plain::<(u64, u64)>() && is_plain::<&'static str>());
+        assert!(!is_plain::<std::sync::Mutex<u64>>() && !is_plain::<String>());
     }
 }

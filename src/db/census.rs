@@ -30,10 +30,10 @@ pub struct TableStats {
     pub versions: usize,
     /// Versions that are removals.
     pub tombstones: usize,
-    /// What the database itself has allocated for keys, values and their index, as far as
-    /// the newest index reaches. Shallow: what a key or a value owns elsewhere, like the
-    /// text of a `String`, is not known to it. Not counted either are the allocator's own
-    /// overhead, and older indexes that open transactions hold.
+    /// What the database itself has allocated for keys, values and their index. Shallow:
+    /// what a key or a value owns elsewhere, like the text of a `String`, is not known to
+    /// it. Not counted either are the allocator's own overhead, and what was replaced and
+    /// waits for those who may still look at it.
     pub bytes: usize,
 }
 

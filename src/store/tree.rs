@@ -1,6 +1,6 @@
 //! A persistent B+-tree: a clone is one reference count, a change copies one path.
 //!
-//! Both the index of a table (whose items are shared records) and the write set of a
+//! Both the upper level of an index (whose items are its leaves) and the write set of a
 //! transaction (whose items are pending writes) are such trees. Whoever holds a clone
 //! holds a frozen tree, so no latch is held while user code compares keys: readers
 //! search their clone, writers search a clone and then apply a [`Path`] of positions,

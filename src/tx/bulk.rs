@@ -3,7 +3,7 @@
 //! ```text
 //!   ascending    rows out of the user's iterator, order checked       n comparisons
 //!   load         write set built bottom-up                            none
-//!   seal         index and rows merged in one pass (Index::merge)     n + index
+//!   seal         records found or created, a leaf at a time           n + their leaves
 //!   append …     as every commit
 //! ```
 //!

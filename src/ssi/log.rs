@@ -30,6 +30,8 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Entries copied out in one hold of the lock.
 const BATCH: usize = 128;
+/// Room for so many entries is not given back.
+const SPARE: usize = 1024;
 /// Entries forgotten in one hold of the lock.
 const FORGET: usize = 1024;
 /// New entries that a commit looks at under the lock before it certifies anew.
@@ -533,7 +535,7 @@ impl State {
         self.readers_weight -= readers.iter().map(|reader| reader.weight).sum::<usize>();
         self.danger.forget(horizon.danger);
         // After one long transaction a long log is not needed again.
-        if self.entries.len() < self.entries.capacity() / 4 {
+        if self.entries.len() < self.entries.capacity() / 4 && self.entries.capacity() > SPARE {
             self.entries.shrink_to(self.entries.capacity() / 2);
             self.oldest.shrink_to(self.entries.capacity() / 2);
         }

@@ -14,6 +14,7 @@
 //! engine's own is needed; [`Collecting::collect`] without a bound does all.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::store::pins::Pins;
 use crate::store::place::Retired;
@@ -42,10 +43,9 @@ pub(crate) struct Round<'p> {
 /// What a round brought in.
 #[derive(Default)]
 pub(crate) struct Harvest {
-    /// To be dropped when nobody walks over it any more.
-    pub(crate) unlinked: Vec<Box<dyn Send>>,
+    pub(crate) unlinked: Vec<Retired>,
     /// By the pin that they wait for.
-    pub(crate) held: Vec<(u64, Box<dyn Overwritten>)>,
+    pub(crate) held: Vec<(u64, Arc<dyn Overwritten>)>,
 }
 
 pub(crate) struct Collector {
@@ -72,7 +72,7 @@ pub(crate) struct Collector {
 struct Note {
     /// Of a note that is held, nothing.
     ended: u64,
-    what: Box<dyn Overwritten>,
+    what: Arc<dyn Overwritten>,
     done: usize,
 }
 
@@ -80,9 +80,11 @@ struct Note {
 struct Limbo {
     /// Whoever began to walk in an earlier epoch may still meet it.
     epoch: u64,
-    unlinked: Vec<Box<dyn Send>>,
     retired: Vec<Retired>,
 }
+
+/// Room for so many notes is not given back.
+const SPARE: usize = 1024;
 
 /// Nobody is collecting.
 const NOBODY: usize = 0;
@@ -114,7 +116,7 @@ impl Collector {
 
     /// Leaves a note of what a published commit overwrote, or put under a newer one;
     /// `ended` is the commit at which all of it has ended.
-    pub(crate) fn note(&self, ended: u64, what: Box<dyn Overwritten>) {
+    pub(crate) fn note(&self, ended: u64, what: Arc<dyn Overwritten>) {
         // Relaxed: a hint.
         self.pending.fetch_add(what.len(), Ordering::Relaxed);
         self.notes.lock().push_back(Note { ended, what, done: 0 });
@@ -254,10 +256,11 @@ impl Collecting<'_> {
                 held.entry(pin).or_default().push(Note { ended: 0, what, done: 0 });
             }
         }
-        let retired = std::mem::take(&mut *self.0.retired.lock());
-        if !harvest.unlinked.is_empty() || !retired.is_empty() {
+        let mut retired = harvest.unlinked;
+        retired.append(&mut self.0.retired.lock());
+        if !retired.is_empty() {
             let epoch = registry.next_epoch();
-            self.0.limbo.lock().push_back(Limbo { epoch, unlinked: harvest.unlinked, retired });
+            self.0.limbo.lock().push_back(Limbo { epoch, retired });
             self.free(registry);
         }
     }
@@ -274,7 +277,7 @@ impl Collecting<'_> {
                 }
                 limbo.pop_front()
             };
-            self.destroy(|| drop(batch.map(|batch| (batch.unlinked, batch.retired))));
+            self.destroy(|| drop(batch.map(|batch| batch.retired)));
         }
     }
 
@@ -308,7 +311,7 @@ impl Collecting<'_> {
             return None;
         }
         let note = notes.pop_front();
-        if notes.len() < notes.capacity() / 4 {
+        if notes.len() < notes.capacity() / 4 && notes.capacity() > SPARE {
             let keep = notes.capacity() / 2;
             notes.shrink_to(keep);
         }
@@ -333,7 +336,7 @@ mod tests {
 
         fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
             if round.pins.first_within(3, 4).is_some() {
-                harvest.held.push((3, Box::new(Self(round.to - round.from))));
+                harvest.held.push((3, Arc::new(Self(round.to - round.from))));
             }
         }
     }
@@ -351,7 +354,7 @@ mod tests {
     #[test]
     fn what_waited_for_a_pin_is_pending_only_while_it_is_looked_at() {
         let (collector, registry) = (Collector::new(), Registry::new(Bugs::NONE));
-        collector.note(5, Box::new(Waiting(10)));
+        collector.note(5, Arc::new(Waiting(10)));
         let Some(collecting) = collector.try_begin() else { panic!("nobody else is there") };
         collecting.collect(&registry, &Pins::new(vec![3], 9), usize::MAX);
         assert_eq!((collector.pending(), collector.holds_for(3)), (0, true));

@@ -22,14 +22,14 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::sync::Arc;
+use std::{iter, ptr, slice};
 
 use smallvec::SmallVec;
 
 use crate::store::collector::Collector;
 use crate::store::leaf::{Body, ENTRIES, Entry, Leaf, Separator, keep, last_count};
-use crate::store::place::{Place, Retired};
+use crate::store::place::{Place, Retired, Thin};
 use crate::store::record::{Record, RecordId};
 use crate::store::registry::{Registry, Walk};
 use crate::store::tree::{Tree, shared_bytes};
@@ -39,6 +39,9 @@ use crate::store::version::Version;
 /// New keys that enter in one step, at most: what is prepared for it is lost if somebody
 /// else was quicker.
 const BATCH: usize = 1024;
+
+/// So many keys are sought one by one, before a body is looked through for all of them.
+const FEW: usize = 8;
 
 /// How often a search goes back to the left before it starts at the first leaf: an order
 /// that is none must not keep it for ever.
@@ -115,8 +118,8 @@ impl<K: Key, V: Value> Index<K, V> {
         usage: Option<Usage>,
     ) -> Self {
         Self {
-            upper: Place::new(Tree::default()),
-            first: Leaf::new(None, Body::new(Vec::new(), None)),
+            upper: Place::new(Box::default()),
+            first: Leaf::new(None, Body::empty()),
             registry: Arc::clone(registry),
             collector: Arc::clone(collector),
             usage,
@@ -146,10 +149,18 @@ impl<K: Key, V: Value> Index<K, V> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
+        Some(self.entry(key, walk)?.record())
+    }
+
+    fn entry<'w, Q>(&'w self, key: &Q, walk: &'w Walk<'_>) -> Option<&'w Entry<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         let (_, body) = self.leaf_of(|low| low.borrow() <= key, walk);
         body.prefetch();
         let at = body.entries.binary_search_by(|entry| entry.key().borrow().cmp(key)).ok()?;
-        Some(body.entries[at].record())
+        Some(&body.entries[at])
     }
 
     /// Visits the entries from the first that is not `before` to the last that is `within`,
@@ -165,7 +176,7 @@ impl<K: Key, V: Value> Index<K, V> {
         let (_, mut body) = self.leaf_of(&before, walk);
         let mut begun = false;
         loop {
-            let entries = &*body.entries;
+            let entries = &body.entries;
             // The first leaf may lie before the range altogether.
             let from = if begun { 0 } else { entries.partition_point(|e| before(e.key())) };
             begun |= from < entries.len();
@@ -230,8 +241,20 @@ impl<K: Key, V: Value> Index<K, V> {
 
     /// What the index takes beside the records, with so many leaves and keys.
     pub(crate) fn bytes(&self, walk: &Walk<'_>, leaves: usize, keys: usize) -> usize {
-        let leaf = shared_bytes::<Leaf<K, V>>() + size_of::<Body<K, V>>();
+        let leaf = shared_bytes::<Leaf<K, V>>() + size_of::<Body<K, V, [Entry<K, V>; 0]>>();
         self.upper.look(walk).bytes() + leaves * leaf + keys * size_of::<Entry<K, V>>()
+    }
+
+    /// Puts `after` in the place of `before`, which goes when nobody walks any more who may
+    /// look at it. False if somebody else was quicker.
+    fn swap<T>(&self, place: &Place<T>, before: &T, after: Box<T>) -> bool
+    where
+        T: Thin + Send + ?Sized,
+    {
+        let old = place.replace(before, after);
+        let swapped = old.is_some();
+        old.into_iter().for_each(|old| self.collector.retire(old));
+        swapped
     }
 
     /// The last leaf whose low key `reaches`, which holds for keys up to some point; and
@@ -264,17 +287,17 @@ impl<K: Key, V: Value> Index<K, V> {
     /// New keys enter some at a time, which is as good as all at once, since a record
     /// without versions is invisible.
     pub(crate) fn find_or_create(&self, keys: &[&K], walk: &Walk<'_>) -> Records<K, V> {
-        if let [_] = keys {
-            loop {
-                if let Some(mut one) = self.enter(keys, walk) {
-                    return std::mem::take(&mut one.records);
-                }
-            }
-        }
         let mut all = Leases { index: self, records: Records::with_capacity(keys.len()) };
         while let rest = &keys[all.records.len()..]
             && !rest.is_empty()
         {
+            if rest.len() <= FEW
+                && let Some(found) = self.entry(rest[0], walk)
+                && found.record().lease()
+            {
+                all.records.push(found.share());
+                continue;
+            }
             // Ends: where nothing entered, somebody else was quicker.
             if let Some(mut some) = self.enter(&rest[..rest.len().min(BATCH)], walk) {
                 all.records.append(&mut some.records);
@@ -293,16 +316,17 @@ impl<K: Key, V: Value> Index<K, V> {
         }
         let mut leases = Leases { index: self, records: Records::new() };
         let plan = Plan::make(body, keys, &mut leases.records);
-        if plan.created.is_empty() {
+        if plan.news.is_empty() {
             return Some(leases);
         }
-        let Plan { entries, created, replaced, appended } = plan;
-        let (after, leaves) = split(entries, body.right.clone(), appended);
-        self.collector.retire(leaf.place().replace(body, after)?);
-        created.iter().for_each(|&at| keep(&leases.records[at]));
-        replaced.iter().for_each(|record| self.leaves(record));
+        let (after, leaves) = plan.bodies(body);
+        if !self.swap(leaf.place(), body, after) {
+            return None;
+        }
+        plan.news.iter().for_each(|new| keep(&leases.records[new.leased]));
+        plan.replaced.iter().for_each(|record| self.leaves(record));
         if let Some(usage) = &self.usage {
-            usage.add(created.len() * Self::KEY_BYTES);
+            usage.add(plan.news.len() * Self::KEY_BYTES);
         }
         self.enter_above(&leaves, walk);
         Some(leases)
@@ -322,8 +346,7 @@ impl<K: Key, V: Value> Index<K, V> {
                     Err(path) => after.insert_at(&path, separator),
                 }
             }
-            if let Some(old) = self.upper.replace(before, after) {
-                self.collector.retire(old);
+            if self.swap(&self.upper, before, Box::new(after)) {
                 break;
             }
         }
@@ -343,8 +366,7 @@ impl<K: Key, V: Value> Index<K, V> {
             }
             let mut after = before.clone();
             drop(after.remove_at(&path));
-            if let Some(old) = self.upper.replace(before, after) {
-                self.collector.retire(old);
+            if self.swap(&self.upper, before, Box::new(after)) {
                 return;
             }
         }
@@ -362,9 +384,10 @@ impl<K: Key, V: Value> Index<K, V> {
                     continue;
                 }
                 let right = next.body(walk).right.clone();
-                let after = Body::new(body.again(0, body.entries.len()).collect(), right);
-                let Some(old) = left.place().replace(body, after) else { continue };
-                self.collector.retire(old);
+                let after = Body::new(body.entries.len(), iter::once(&body.entries), right);
+                if !self.swap(left.place(), body, after) {
+                    continue;
+                }
             }
             self.leave_above(next, walk);
             if ptr::eq(next, dead) {
@@ -408,7 +431,7 @@ impl<K: Key, V: Value> Index<K, V> {
         if self.usage.is_some() {
             self.count_unlinked(sealed.census().0);
         }
-        let walk = self.registry.walk_anywhere();
+        let walk = self.walk();
         // Ends: where nothing was removed, somebody else was quicker.
         let work = || while self.remove(sealed, &walk).is_continue() {};
         catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).is_ok()
@@ -422,14 +445,15 @@ impl<K: Key, V: Value> Index<K, V> {
         // Ends: a leaf is looked at again only if somebody else was quicker.
         loop {
             let body = leaf.body(&walk);
-            let all = body.again(0, body.entries.len());
             let stays = |entry: &Entry<K, V>| !sealed.contains_key(&entry.record().id());
-            let left: Vec<_> = all.filter(stays).collect();
-            if left.len() < body.entries.len() {
+            let left = body.entries.iter().filter(|entry| stays(entry)).count();
+            if left < body.entries.len() {
                 // It may be empty and goes on living: the next keys will come here.
-                let after = Body::new(left, body.right.clone());
-                let Some(old) = leaf.place().replace(body, after) else { continue };
-                self.collector.retire(old);
+                let staying = body.entries.iter().filter(|entry| stays(entry));
+                let after = Body::new(left, staying.map(slice::from_ref), body.right.clone());
+                if !self.swap(leaf.place(), body, after) {
+                    continue;
+                }
                 let ids = body.entries.iter().map(|entry| entry.record().id());
                 ids.filter_map(|id| sealed.get(&id)).for_each(|record| self.leaves(record));
             }
@@ -440,7 +464,7 @@ impl<K: Key, V: Value> Index<K, V> {
 
     /// A record has left the index: gives the index's count of it up.
     fn leaves(&self, record: &Arc<Record<K, V>>) {
-        self.collector.retire(Retired::owned(last_count(record)));
+        self.collector.retire(Retired::shared(last_count(record)));
         if let Some(usage) = &self.usage {
             usage.subtract(Self::KEY_BYTES);
         }
@@ -453,14 +477,14 @@ impl<K: Key, V: Value> Index<K, V> {
         let Some(at) = found.ok().filter(|&at| body.entries[at].is(sealed)) else {
             return ControlFlow::Break(());
         };
-        let left = body.again(0, at).chain(body.again(at + 1, body.entries.len()));
-        let mut after = Body::new(left.collect(), body.right.clone());
+        let left = [&body.entries[..at], &body.entries[at + 1..]];
+        let len = body.entries.len() - 1;
+        let mut after = Body::new(len, left.into_iter(), body.right.clone());
         let dies = after.entries.is_empty() && leaf.low().is_some();
         after.dead = dies;
-        let Some(old) = leaf.place().replace(body, after) else {
+        if !self.swap(leaf.place(), body, after) {
             return ControlFlow::Continue(());
-        };
-        self.collector.retire(old);
+        }
         self.leaves(sealed);
         if dies {
             self.lead_past(leaf, walk);
@@ -471,13 +495,22 @@ impl<K: Key, V: Value> Index<K, V> {
 
 /// What is to become of a leaf that some keys enter.
 struct Plan<K, V> {
-    entries: Vec<Entry<K, V>>,
-    /// Which of the leased records are new.
-    created: Vec<usize>,
+    /// Ascending.
+    news: SmallVec<[New; 1]>,
+    entries: SmallVec<[Entry<K, V>; 1]>,
     /// Sealed records in whose place others stand.
     replaced: Vec<Arc<Record<K, V>>>,
     /// The last key is new.
     appended: bool,
+}
+
+/// A record that enters.
+struct New {
+    /// In front of this entry of the leaf, or in its place.
+    at: usize,
+    replaces: bool,
+    /// Which of the leased records it is.
+    leased: usize,
 }
 
 impl<K: Ord + Clone + 'static, V> Plan<K, V> {
@@ -485,7 +518,8 @@ impl<K: Ord + Clone + 'static, V> Plan<K, V> {
     /// `leased`. The first key does. Runs `cmp` and `clone`.
     fn make(body: &Body<K, V>, keys: &[&K], leased: &mut Records<K, V>) -> Self {
         let end = body.high();
-        let (mut entries, mut created, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
+        let (news, entries) = (SmallVec::new(), SmallVec::new());
+        let mut plan = Self { news, entries, replaced: Vec::new(), appended: false };
         let mut done = 0;
         for &key in keys {
             let rest = &body.entries[done..];
@@ -499,25 +533,85 @@ impl<K: Ord + Clone + 'static, V> Plan<K, V> {
                 continue;
             }
             let (Ok(at) | Err(at)) = found;
-            if done + at == body.entries.len() && !leased.is_empty() && beyond(key) {
+            let (at, replaces) = (done + at, found.is_ok());
+            if at == body.entries.len() && !leased.is_empty() && beyond(key) {
                 break;
             }
             let record = Record::leased(key.clone());
-            if created.is_empty() {
-                entries.reserve_exact(body.entries.len() + keys.len());
-            }
-            entries.extend(body.again(done, done + at));
-            entries.push(Entry::new(&record));
-            replaced.extend(found.is_ok().then(|| rest[at].share()));
-            done += at + usize::from(found.is_ok());
-            created.push(leased.len());
+            plan.entries.push(Entry::new(&record));
+            plan.news.push(New { at, replaces, leased: leased.len() });
+            plan.replaced.extend(replaces.then(|| body.entries[at].share()));
+            done = at + usize::from(replaces);
             leased.push(record);
         }
-        let appended = done == body.entries.len();
-        if !created.is_empty() {
-            entries.extend(body.again(done, body.entries.len()));
+        plan.appended = done == body.entries.len();
+        plan
+    }
+
+    /// One body for all entries, or for the first of them, with new leaves for the others.
+    /// Keys that come at the end leave full leaves behind. Runs the key's `clone`.
+    fn bodies(&self, before: &Body<K, V>) -> (Box<Body<K, V>>, Leaves<K, V>) {
+        let total = before.entries.len() + self.news.len() - self.replaced.len();
+        let pieces = total.div_ceil(ENTRIES).max(1);
+        let size = if self.appended { ENTRIES } else { total.div_ceil(pieces) };
+        let mut pieces = Pieces { pieces: self.merged(before), rest: &[] };
+        let mut bodies: SmallVec<[_; 2]> = SmallVec::new();
+        let mut left = total;
+        loop {
+            let len = left.min(size);
+            bodies.push(Body::new(len, pieces.take_entries(len), None));
+            left -= len;
+            if left == 0 {
+                break;
+            }
         }
-        Self { entries, created, replaced, appended }
+        let mut right = before.right.clone();
+        let mut leaves = Leaves::new();
+        while let Some(mut body) = bodies.pop() {
+            body.lead_to(right);
+            if bodies.is_empty() {
+                leaves.reverse();
+                return (body, leaves);
+            }
+            let leaf = Leaf::new(Some(body.entries[0].key().clone()), body);
+            right = Some(Arc::clone(&leaf));
+            leaves.push(leaf);
+        }
+        unreachable!("there is a first body")
+    }
+
+    /// The entries of the leaf, and the new ones among them.
+    fn merged<'p>(&'p self, before: &'p Body<K, V>) -> impl Iterator<Item = &'p [Entry<K, V>]> {
+        let mut from = 0;
+        let pieces = self.news.iter().zip(&self.entries).flat_map(move |(new, entry)| {
+            let old = &before.entries[from..new.at];
+            from = new.at + usize::from(new.replaces);
+            [old, slice::from_ref(entry)]
+        });
+        let rest = self.news.last().map_or(0, |new| new.at + usize::from(new.replaces));
+        pieces.chain([&before.entries[rest..]])
+    }
+}
+
+/// Entries in pieces, to be cut into others.
+struct Pieces<'p, K, V, I> {
+    pieces: I,
+    /// Of the last piece, what was not taken yet.
+    rest: &'p [Entry<K, V>],
+}
+
+impl<'p, K, V, I: Iterator<Item = &'p [Entry<K, V>]>> Pieces<'p, K, V, I> {
+    /// The next so many entries; there are as many.
+    fn take_entries(&mut self, mut left: usize) -> impl Iterator<Item = &'p [Entry<K, V>]> {
+        iter::from_fn(move || {
+            while left > 0 && self.rest.is_empty() {
+                self.rest = self.pieces.next()?;
+            }
+            let (piece, rest) = self.rest.split_at(left.min(self.rest.len()));
+            self.rest = rest;
+            left -= piece.len();
+            (!piece.is_empty()).then_some(piece)
+        })
     }
 }
 
@@ -537,28 +631,6 @@ fn gallop<K: Ord + 'static, V>(entries: &[Entry<K, V>], key: &K) -> Result<usize
     found.map(|at| from + at).map_err(|at| from + at)
 }
 
-/// One body for all entries, or for the first of them, with new leaves for the others. Keys
-/// that come at the end leave full leaves behind. Runs the key's `clone`.
-fn split<K: Clone + 'static, V>(
-    mut entries: Vec<Entry<K, V>>,
-    right: Option<Arc<Leaf<K, V>>>,
-    appended: bool,
-) -> (Body<K, V>, Leaves<K, V>) {
-    let pieces = entries.len().div_ceil(ENTRIES).max(1);
-    let size = if appended { ENTRIES } else { entries.len().div_ceil(pieces) };
-    let mut right = right;
-    let mut leaves = Vec::new();
-    while entries.len() > size {
-        let tail = entries.split_off((entries.len() - 1) / size * size);
-        let low = tail[0].key().clone();
-        let leaf = Leaf::new(Some(low), Body::new(tail, right));
-        right = Some(Arc::clone(&leaf));
-        leaves.push(leaf);
-    }
-    leaves.reverse();
-    (Body::new(entries, right), leaves)
-}
-
 /// Leases that end again if the search is given up, be it by a panicking comparator.
 struct Leases<'i, K: Key, V: Value> {
     index: &'i Index<K, V>,
@@ -567,7 +639,7 @@ struct Leases<'i, K: Key, V: Value> {
 
 impl<K: Key, V: Value> Drop for Leases<'_, K, V> {
     fn drop(&mut self) {
-        if crate::sync::model_failed() {
+        if self.records.is_empty() || crate::sync::model_failed() {
             return;
         }
         let gone = self.records.drain(..).filter(|record| record.release());

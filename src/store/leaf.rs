@@ -9,19 +9,21 @@
 //! that has been split since finds what it seeks further to the right.
 #![allow(unsafe_code)]
 
+use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::any::TypeId;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use crate::store::place::Place;
+use crate::store::place::{Place, Thin};
+use crate::store::prefetch::prefetch_all;
 use crate::store::quiet::Quiet;
 use crate::store::record::Record;
 use crate::store::registry::Walk;
 
 /// Entries in a body, at most. Tiny where tests want splits.
 #[cfg(not(any(test, precedent_tiny, precedent_loom, fuzzing)))]
-pub(crate) const ENTRIES: usize = 64;
+pub(crate) const ENTRIES: usize = 32;
 #[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
 pub(crate) const ENTRIES: usize = 4;
 
@@ -92,11 +94,6 @@ impl<K: Clone + 'static, V> Entry<K, V> {
 }
 
 impl<K, V> Entry<K, V> {
-    /// The same for another body.
-    fn again(&self) -> Self {
-        Self { key: self.key.again(), record: self.record }
-    }
-
     pub(crate) fn record(&self) -> &Record<K, V> {
         // SAFETY: an entry is found in a body, which is in a leaf, or was when the walk of
         // whoever found it began. The index's count is given up only when the last body
@@ -137,16 +134,20 @@ pub(crate) fn last_count<K, V>(record: &Arc<Record<K, V>>) -> Arc<Record<K, V>> 
     unsafe { Arc::from_raw(Arc::as_ptr(record)) }
 }
 
-/// What a leaf holds at a time.
-pub(crate) struct Body<K, V> {
-    /// Ascending.
-    pub(crate) entries: Box<[Entry<K, V>]>,
-    pub(crate) right: Option<Arc<Leaf<K, V>>>,
-    /// The low key of the leaf on the right, if that is plain.
-    high: Option<Plain<K>>,
+/// What a leaf holds at a time; one allocation, so that whoever searches has one line less to
+/// wait for.
+#[repr(C)]
+pub(crate) struct Body<K, V, E: ?Sized = [Entry<K, V>]> {
+    /// How many entries there are.
+    len: usize,
     /// Empty for good: what would belong here belongs to the leaf on the left, as soon as
     /// that one leads past this one.
     pub(crate) dead: bool,
+    pub(crate) right: Option<Arc<Leaf<K, V>>>,
+    /// The low key of the leaf on the right, if that is plain.
+    high: Option<Plain<K>>,
+    /// Ascending.
+    pub(crate) entries: E,
 }
 
 // SAFETY: its entries lead to records that are shared between threads.
@@ -154,25 +155,91 @@ unsafe impl<K: Send + Sync, V: Send + Sync> Send for Body<K, V> {}
 // SAFETY: as above.
 unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Body<K, V> {}
 
+/// A body without its entries: where each of them begins.
+type Front<K, V> = Body<K, V, [Entry<K, V>; 0]>;
+
+/// A body whose entries have not been written yet.
+type Room<K, V> = Body<K, V, [MaybeUninit<Entry<K, V>>]>;
+
+// SAFETY: `whole` adds the length that the body itself tells.
+unsafe impl<K, V> Thin for Body<K, V> {
+    unsafe fn whole(thin: NonNull<()>) -> NonNull<Self> {
+        // SAFETY: the caller says that a body is there.
+        let len = unsafe { (&raw const (*thin.cast::<Front<K, V>>().as_ptr()).len).read() };
+        let whole = ptr::slice_from_raw_parts_mut(thin.as_ptr(), len) as *mut Self;
+        // SAFETY: `thin` is not null.
+        unsafe { NonNull::new_unchecked(whole) }
+    }
+}
+
 impl<K, V> Body<K, V> {
-    pub(crate) fn new(entries: Vec<Entry<K, V>>, right: Option<Arc<Leaf<K, V>>>) -> Self {
-        let high = right.as_ref().map(|right| right.plain_low.again());
-        Self { entries: entries.into(), right, high, dead: false }
+    /// Of these entries, of which other bodies have the same; there are `len`.
+    pub(crate) fn new<'e>(
+        len: usize,
+        pieces: impl Iterator<Item = &'e [Entry<K, V>]>,
+        right: Option<Arc<Leaf<K, V>>>,
+    ) -> Box<Self>
+    where
+        K: 'e,
+        V: 'e,
+    {
+        let mut body = Self::with_room(len);
+        body.lead_to(right);
+        let mut filled = 0;
+        for piece in pieces {
+            let (from, room) = (piece.as_ptr(), &mut body.entries[filled..][..piece.len()]);
+            // SAFETY: both are as long as the piece. An entry may be there twice, bit by bit: a
+            // key of a plain type may, and another one is not there at all.
+            unsafe { ptr::copy_nonoverlapping(from, room.as_mut_ptr().cast(), piece.len()) };
+            filled += piece.len();
+        }
+        assert!(filled == len, "a body has as many entries as it was made for");
+        let body = NonNull::from(Box::leak(body)).cast::<()>();
+        // SAFETY: every entry has been written, and nothing else is different.
+        unsafe { Box::from_raw(Self::whole(body).as_ptr()) }
     }
 
+    /// A body without entries.
+    pub(crate) fn empty() -> Box<Self> {
+        Self::new(0, std::iter::empty(), None)
+    }
+
+    /// With room for so many entries.
+    fn with_room(len: usize) -> Box<Room<K, V>> {
+        let room = Layout::array::<Entry<K, V>>(len).and_then(|entries| {
+            let (whole, _) = Layout::new::<Front<K, V>>().extend(entries)?;
+            Ok(whole.pad_to_align())
+        });
+        let Ok(layout) = room else { panic!("a body is small") };
+        // SAFETY: the layout is not empty: it has a length.
+        let front = unsafe { alloc(layout) }.cast::<Front<K, V>>();
+        if front.is_null() {
+            handle_alloc_error(layout);
+        }
+        // SAFETY: it is new memory with the layout of a body of so many entries, as the `repr`
+        // says, and all but those is written here.
+        unsafe {
+            front.write(Body { len, dead: false, right: None, high: None, entries: [] });
+            let whole = ptr::slice_from_raw_parts_mut(front.cast::<()>(), len);
+            Box::from_raw(whole as *mut Room<K, V>)
+        }
+    }
+}
+
+impl<K, V, E: ?Sized> Body<K, V, E> {
+    /// The leaf on the right is another one.
+    pub(crate) fn lead_to(&mut self, right: Option<Arc<Leaf<K, V>>>) {
+        self.high = right.as_ref().map(|right| right.plain_low.again());
+        self.right = right;
+    }
+}
+
+impl<K, V> Body<K, V> {
     /// Asks for all the lines of the entries at once, since a search would wait for one after
-    /// the other. Only a hint.
+    /// the other.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let start = self.entries.as_ptr().cast::<i8>();
-            for line in (0..size_of_val(&*self.entries)).step_by(64) {
-                // SAFETY: a prefetch of any address is no access.
-                unsafe { _mm_prefetch(start.wrapping_add(line), _MM_HINT_T0) };
-            }
-        }
+        prefetch_all(&self.entries);
     }
 
     /// No key in the leaf is at or above it.
@@ -182,11 +249,6 @@ impl<K, V> Body<K, V> {
     {
         let (high, right) = self.high.as_ref().zip(self.right.as_ref())?;
         Some(high.or(|| right.bound()))
-    }
-
-    /// The entries in this range for another body.
-    pub(crate) fn again(&self, from: usize, to: usize) -> impl Iterator<Item = Entry<K, V>> {
-        self.entries[from..to].iter().map(Entry::again)
     }
 
     /// The leaf to the right, if its low key is one that `reaches` says may be sought there.
@@ -199,7 +261,7 @@ impl<K, V> Body<K, V> {
     }
 }
 
-impl<K, V> Drop for Body<K, V> {
+impl<K, V, E: ?Sized> Drop for Body<K, V, E> {
     fn drop(&mut self) {
         // A loop, not recursion: the last reference to a leaf may be the last one to a
         // long row of them.
@@ -220,7 +282,7 @@ pub(crate) struct Leaf<K, V> {
 
 impl<K: Clone + 'static, V> Leaf<K, V> {
     /// Without a low key it is the first leaf. Runs the key's `clone`.
-    pub(crate) fn new(low: Option<K>, body: Body<K, V>) -> Arc<Self> {
+    pub(crate) fn new(low: Option<K>, body: Box<Body<K, V>>) -> Arc<Self> {
         let plain_low = low.as_ref().map_or_else(Plain::nothing, Plain::of);
         Arc::new(Self { low: low.map(Quiet::new), plain_low, body: Place::new(body) })
     }

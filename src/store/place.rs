@@ -4,48 +4,70 @@
 //! [`Retired`], to be kept until every walk that began before has ended.
 #![allow(unsafe_code)]
 
+use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use crate::store::registry::Walk;
 use crate::sync::{AtomicPtr, Mutex, Ordering, model_failed};
 
-pub(crate) struct Place<T> {
-    /// Null only when nobody shares the place any more. Stored under the latch.
-    thing: AtomicPtr<T>,
-    latch: Mutex<()>,
+/// What one word can lead to, though it may tell its own size only itself.
+///
+/// # Safety
+/// [`whole`](Self::whole) returns the very pointer that was made thin.
+pub(crate) unsafe trait Thin {
+    /// The thing itself, from a pointer to where it begins.
+    ///
+    /// # Safety
+    /// It is there.
+    unsafe fn whole(thin: NonNull<()>) -> NonNull<Self>;
 }
 
-impl<T> Place<T> {
-    pub(crate) fn new(thing: T) -> Self {
-        Self { thing: AtomicPtr::new(Box::into_raw(Box::new(thing))), latch: Mutex::new(()) }
+// SAFETY: the size is known anyway.
+unsafe impl<T> Thin for T {
+    unsafe fn whole(thin: NonNull<()>) -> NonNull<Self> {
+        thin.cast()
+    }
+}
+
+pub(crate) struct Place<T: Thin + ?Sized> {
+    /// Null only when nobody shares the place any more. Stored under the latch.
+    thing: AtomicPtr<()>,
+    latch: Mutex<()>,
+    owns: PhantomData<Box<T>>,
+}
+
+impl<T: Thin + ?Sized> Place<T> {
+    pub(crate) fn new(thing: Box<T>) -> Self {
+        let thing = AtomicPtr::new(Box::into_raw(thing).cast());
+        Self { thing, latch: Mutex::new(()), owns: PhantomData }
     }
 
     /// What is there now; it stays as long as the walk.
     pub(crate) fn look<'w>(&self, _walk: &'w Walk<'_>) -> &'w T {
         // Acquire: pairs with the Release store of `replace`.
-        // SAFETY: it is not null while the place is shared, and what was replaced is freed
-        // only after every walk that began before has ended.
-        unsafe { &*self.thing.load(Ordering::Acquire) }
+        // SAFETY: it is not null while the place is shared, it came from a box, and what was
+        // replaced is freed only after every walk that began before has ended.
+        unsafe { T::whole(NonNull::new_unchecked(self.thing.load(Ordering::Acquire))).as_ref() }
     }
 
     /// Puts `after` in the place of `before`, if that is still there, and returns it. No
     /// user code runs under the latch.
-    pub(crate) fn replace(&self, before: &T, after: T) -> Option<Retired>
+    pub(crate) fn replace(&self, before: &T, after: Box<T>) -> Option<Retired>
     where
         T: Send,
     {
-        let after = Box::new(after);
         let latch = self.latch.lock();
         // Relaxed: stored under the latch.
         let old = NonNull::new(self.thing.load(Ordering::Relaxed))?;
-        if !ptr::eq(old.as_ptr(), before) {
+        if !ptr::addr_eq(old.as_ptr(), before) {
             drop(latch);
             return None;
         }
         // Release: pairs with the Acquire load of `look`.
-        self.thing.store(Box::into_raw(after), Ordering::Release);
+        self.thing.store(Box::into_raw(after).cast(), Ordering::Release);
         // SAFETY: it came from a box, and is in no place any more.
-        Some(unsafe { Retired::new(old) })
+        Some(unsafe { Retired::new::<T>(old) })
     }
 
     /// Takes the thing out. The caller has the place for itself, and nobody looks.
@@ -53,11 +75,11 @@ impl<T> Place<T> {
         // AcqRel: nobody else has the place any more; loom has no cheaper way to ask.
         let thing = NonNull::new(self.thing.swap(ptr::null_mut(), Ordering::AcqRel))?;
         // SAFETY: it came from a box, and is in no place any more.
-        Some(unsafe { Box::from_raw(thing.as_ptr()) })
+        Some(unsafe { Box::from_raw(T::whole(thing).as_ptr()) })
     }
 }
 
-impl<T> Drop for Place<T> {
+impl<T: Thin + ?Sized> Drop for Place<T> {
     fn drop(&mut self) {
         if !model_failed() {
             drop(self.take());
@@ -72,7 +94,7 @@ pub(crate) struct Retired {
     free: unsafe fn(NonNull<()>),
 }
 
-// SAFETY: `new` takes only what may be dropped on any thread.
+// SAFETY: only what may be freed on any thread comes in.
 unsafe impl Send for Retired {}
 
 impl Retired {
@@ -80,20 +102,37 @@ impl Retired {
     /// looks.
     ///
     /// # Safety
-    /// Nobody else frees it.
-    unsafe fn new<T: Send>(thing: NonNull<T>) -> Self {
-        unsafe fn free<T>(thing: NonNull<()>) {
+    /// It came from a box of a `T`, and nobody else frees it.
+    unsafe fn new<T: Thin + Send + ?Sized>(thing: NonNull<()>) -> Self {
+        unsafe fn free<T: Thin + ?Sized>(thing: NonNull<()>) {
             // SAFETY: `new` was told that it came from a box, and `drop` runs once.
-            drop(unsafe { Box::from_raw(thing.cast::<T>().as_ptr()) });
+            drop(unsafe { Box::from_raw(T::whole(thing).as_ptr()) });
         }
-        Self { thing: thing.cast(), free: free::<T> }
+        // SAFETY: as the caller says; it may be dropped on any thread.
+        unsafe { Self::freed_by(thing, free::<T>) }
     }
 
-    /// What the caller has for itself, to be dropped later.
-    pub(crate) fn owned<T: Send>(thing: T) -> Self {
-        let thing = NonNull::from(Box::leak(Box::new(thing)));
-        // SAFETY: it has just been boxed.
-        unsafe { Self::new(thing) }
+    /// Takes over what `free` gives back.
+    ///
+    /// # Safety
+    /// `free` may be called for it once, on any thread, and nobody else frees it.
+    pub(crate) unsafe fn freed_by(thing: NonNull<()>, free: unsafe fn(NonNull<()>)) -> Self {
+        Self { thing, free }
+    }
+
+    /// A count of something shared, to be given up later.
+    pub(crate) fn shared<T: Send + Sync>(thing: Arc<T>) -> Self {
+        unsafe fn free<T>(thing: NonNull<()>) {
+            // SAFETY: `shared` took the count over, and `drop` runs once.
+            drop(unsafe { Arc::from_raw(thing.cast::<T>().as_ptr()) });
+        }
+        // SAFETY: what an `Arc` leads to is not null, and its count may be given up anywhere.
+        unsafe {
+            Self::freed_by(
+                NonNull::new_unchecked(Arc::into_raw(thing).cast_mut().cast()),
+                free::<T>,
+            )
+        }
     }
 }
 

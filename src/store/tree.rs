@@ -19,6 +19,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 /// Items in a leaf and children of an inner node, at most. Tiny where tests want splits.
 #[cfg(not(any(test, precedent_tiny, precedent_loom, fuzzing)))]
 const FANOUT: usize = 32;
@@ -37,7 +39,8 @@ pub(crate) struct Tree<P> {
 
 #[derive(Clone)]
 pub(crate) enum Node<P> {
-    Leaf(Vec<P>),
+    /// One item, as most write sets have, costs no further allocation.
+    Leaf(SmallVec<[P; 2]>),
     /// A child with a lower bound of its items; the first child's bound is never asked.
     Inner(Vec<(P, Arc<Node<P>>)>),
 }
@@ -175,8 +178,8 @@ impl<P> Tree<P> {
     }
 
     /// Every item in order.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(&P)) {
-        fn walk<P>(node: &Node<P>, visit: &mut impl FnMut(&P)) {
+    pub(crate) fn for_each<'t>(&'t self, mut visit: impl FnMut(&'t P)) {
+        fn walk<'t, P>(node: &'t Node<P>, visit: &mut impl FnMut(&'t P)) {
             match node {
                 Node::Leaf(items) => items.iter().for_each(visit),
                 Node::Inner(children) => children.iter().for_each(|(_, child)| walk(child, visit)),
@@ -191,7 +194,8 @@ impl<P> Tree<P> {
     pub(crate) fn bytes(&self) -> usize {
         fn walk<P>(node: &Node<P>) -> usize {
             let held = match node {
-                Node::Leaf(items) => items.capacity() * size_of::<P>(),
+                Node::Leaf(items) if items.spilled() => items.capacity() * size_of::<P>(),
+                Node::Leaf(_) => 0,
                 Node::Inner(children) => {
                     let own = children.capacity() * size_of::<(P, Arc<Node<P>>)>();
                     own + children.iter().map(|(_, child)| walk(child)).sum::<usize>()
@@ -293,8 +297,9 @@ impl<P: Clone> Tree<P> {
     /// The tree of items that are in order already. O(n), no comparison.
     pub(crate) fn from_sorted(items: Vec<P>) -> Self {
         let len = items.len();
-        let mut level: Vec<(P, Arc<Node<P>>)> =
-            chunks(items).map(|items| (items[0].clone(), Arc::new(Node::Leaf(items)))).collect();
+        let mut level: Vec<(P, Arc<Node<P>>)> = chunks(items)
+            .map(|items| (items[0].clone(), Arc::new(Node::Leaf(items.into()))))
+            .collect();
         while level.len() > 1 {
             level = chunks(level)
                 .map(|children| (children[0].0.clone(), Arc::new(Node::Inner(children))))
@@ -308,12 +313,12 @@ impl<P: Clone> Tree<P> {
     pub(crate) fn insert_at(&mut self, path: &Path, item: P) {
         self.len += 1;
         let Some(root) = &mut self.root else {
-            self.root = Some(Arc::new(Node::Leaf(vec![item])));
+            self.root = Some(Arc::new(Node::Leaf(SmallVec::from_iter([item]))));
             return;
         };
         if let Some((bound, right)) = insert(unshare(root), &path.steps, item) {
             // The first bound is never asked; any item will do.
-            let left = std::mem::replace(root, Arc::new(Node::Leaf(Vec::new())));
+            let left = std::mem::replace(root, Arc::new(Node::Leaf(SmallVec::new())));
             *root = Arc::new(Node::Inner(vec![(bound.clone(), left), (bound, right)]));
         }
     }
@@ -354,7 +359,7 @@ impl<P: Clone> Tree<P> {
 
     /// The root for this tree alone. Only where a path leads to an item.
     fn root_mut(&mut self) -> &mut Node<P> {
-        unshare(self.root.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))))
+        unshare(self.root.get_or_insert_with(|| Arc::new(Node::Leaf(SmallVec::new()))))
     }
 }
 
@@ -374,13 +379,14 @@ fn insert<P: Clone>(node: &mut Node<P>, steps: &[u8], item: P) -> Option<(P, Arc
     match node {
         Node::Leaf(items) => {
             items.insert(step, item);
-            let right = split(items, step)?;
+            let at = split_at(items.len(), step)?;
+            let right: SmallVec<[P; 2]> = items.drain(at..).collect();
             Some((right[0].clone(), Arc::new(Node::Leaf(right))))
         }
         Node::Inner(children) => {
             let split_off = insert(unshare(&mut children[step].1), &steps[1..], item)?;
             children.insert(step + 1, split_off);
-            let right = split(children, step + 1)?;
+            let right = children.split_off(split_at(children.len(), step + 1)?);
             Some((right[0].0.clone(), Arc::new(Node::Inner(right))))
         }
     }
@@ -395,17 +401,11 @@ fn chunks<T>(entries: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     })
 }
 
-/// Halves an overfull node; one that grows at its end keeps all but the last, so that
-/// ascending keys leave full nodes behind.
-fn split<T>(entries: &mut Vec<T>, inserted: usize) -> Option<Vec<T>> {
-    if entries.len() <= FANOUT {
-        return None;
-    }
-    let appended = inserted + 1 == entries.len();
-    let at = if appended { entries.len() - 1 } else { entries.len() / 2 };
-    let mut right = Vec::with_capacity(FANOUT + 1);
-    right.extend(entries.drain(at..));
-    Some(right)
+/// Where an overfull node is halved; one that grows at its end keeps all but the last, so
+/// that ascending keys leave full nodes behind.
+fn split_at(len: usize, inserted: usize) -> Option<usize> {
+    let appended = inserted + 1 == len;
+    (len > FANOUT).then_some(if appended { len - 1 } else { len / 2 })
 }
 
 /// Removes below a node; tells whether the node is empty now.

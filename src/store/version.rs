@@ -18,6 +18,8 @@ use std::ptr::{self, NonNull};
 
 use smallvec::SmallVec;
 
+use crate::store::place::Retired;
+use crate::store::prefetch::prefetch;
 use crate::store::quiet::Quiet;
 use crate::store::registry::Walk;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, model_failed};
@@ -124,9 +126,19 @@ impl<V> Unlinked<V> {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
+}
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl<V: Send> Unlinked<V> {
+    /// Without their type, for whoever frees them later.
+    pub(crate) fn retire(mut self, out: &mut Vec<Retired>) {
+        unsafe fn free<V>(version: NonNull<()>) {
+            // SAFETY: `retire` took it out of those that were unlinked, once.
+            unsafe { super::version::free(version.cast::<Version<V>>()) };
+        }
+        // SAFETY: what was unlinked has no other owner, and V is `Send`.
+        let retired =
+            |version: NonNull<Version<V>>| unsafe { Retired::freed_by(version.cast(), free::<V>) };
+        self.0.drain(..).for_each(|version| out.push(retired(version)));
     }
 }
 
@@ -150,13 +162,30 @@ impl<V> Chain<V> {
 
     /// The version visible at `timestamp`, a tombstone included. The timestamp must be
     /// pinned by the caller, which keeps the version alive after the walk (I4).
-    pub(crate) fn visible_at(&self, timestamp: u64, _walk: &Walk<'_>) -> Option<&Version<V>> {
-        let mut version = self.newest()?;
+    pub(crate) fn visible_at(&self, timestamp: u64, walk: &Walk<'_>) -> Option<&Version<V>> {
+        self.look(timestamp, walk).1
+    }
+
+    /// The commit timestamp of the newest version, and the one visible at `timestamp`, as
+    /// [`newest_begin`](Self::newest_begin) and [`visible_at`](Self::visible_at) tell.
+    #[inline]
+    pub(crate) fn look(&self, timestamp: u64, _walk: &Walk<'_>) -> (u64, Option<&Version<V>>) {
+        let Some(mut version) = self.newest() else { return (0, None) };
+        let newest = version.begin();
         while version.begin() > timestamp {
             // SAFETY: as in `newest`.
-            version = unsafe { version.older.load(Ordering::Acquire).as_ref() }?;
+            match unsafe { version.older.load(Ordering::Acquire).as_ref() } {
+                Some(older) => version = older,
+                None => return (newest, None),
+            }
         }
-        Some(version)
+        (newest, Some(version))
+    }
+
+    /// Asks for the newest version's lines. Only a hint.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        prefetch(self.head.load(Ordering::Relaxed));
     }
 
     /// Links a version into its place. If that leaves something to collect, an older
@@ -211,7 +240,7 @@ impl<V> Chain<V> {
             // The unlinked one still leads on, for those who stand on it.
             // Release: pairs with the Acquire loads of walks, which see what it leads to.
             newer.older.store(version.older.load(Ordering::Relaxed), Ordering::Release);
-            out.0.extend(NonNull::new(next));
+            out.0.push(NonNull::from(version));
         }
     }
 

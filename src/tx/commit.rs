@@ -270,7 +270,7 @@ impl Core<'_> {
         if self.is_safe() {
             return Ok(());
         }
-        let mut body = Arc::new(self.seal(false).0);
+        let mut body = self.seal(false).0;
         // In this order: a writer that has ended by now has announced its danger.
         let publish = self.engine.registry.writer_below(body.snapshot);
         let mut view = View::new(body.snapshot);
@@ -293,21 +293,23 @@ impl Core<'_> {
     }
 
     /// Closes the footprint. Runs `cmp` and `clone`.
-    fn seal(&self, writes: bool) -> (Body, Parts) {
+    fn seal(&self, writes: bool) -> (Arc<Body>, Parts) {
         let _comparing = self.comparing();
         let mut footprint = Footprint::default();
         let mut leases = Leases(SmallVec::new());
         for table in self.tables.iter() {
-            leases.0.extend(table.seal(&mut footprint, writes, self.walker()));
+            if let Some(part) = table.seal(&mut footprint, writes, self.walker()) {
+                leases.0.push(part);
+            }
         }
         footprint.parts.sort_by_key(|(table, _)| *table);
-        let body = Body {
+        let body = Arc::new(Body {
             id: self.id(),
             label: self.label.borrow().clone(),
             snapshot: self.snapshot(),
             sharing: 0,
             footprint,
-        };
+        });
         (body, std::mem::take(&mut leases.0))
     }
 }
@@ -360,13 +362,18 @@ struct Sealed {
 impl Sealed {
     fn new(core: &Core<'_>) -> Self {
         let (body, parts) = core.seal(true);
-        Self { body: Arc::new(body), leases: Leases(parts) }
+        Self { body, leases: Leases(parts) }
     }
 
     /// Installs every write; returns what is to be collected some day, with the commit at
     /// which it has ended.
-    fn install(mut self, commit: u64) -> SmallVec<[(u64, Box<dyn Overwritten>); 2]> {
-        let parts = std::mem::take(&mut self.leases.0);
-        parts.into_iter().filter_map(|part| part.install(commit)).collect()
+    fn install(mut self, commit: u64) -> SmallVec<[(u64, Arc<dyn Overwritten>); 2]> {
+        let mut overwritten = SmallVec::new();
+        for part in std::mem::take(&mut self.leases.0) {
+            if let Some(what) = part.install(commit) {
+                overwritten.push(what);
+            }
+        }
+        overwritten
     }
 }

@@ -209,16 +209,18 @@ impl<'db> Core<'db> {
 
     /// Before a read: a reader that was not known to be safe asks now and then whether it
     /// is by now. Then it is certain to be certified, and need not remember what it saw.
+    #[inline]
     pub(crate) fn before_read(&self) {
-        if !self.tracked.get() || self.is_comparing() {
-            return;
+        let asks = self.role == Role::Reader || self.is_over_limit();
+        if asks && self.tracked.get() && !self.is_comparing() {
+            self.ask();
         }
+    }
+
+    fn ask(&self) {
         if self.is_over_limit() {
             // Its end fails: what it sees from now on matters to nobody.
             self.stop_tracking();
-            return;
-        }
-        if self.role != Role::Reader {
             return;
         }
         let reads = self.reads.get().wrapping_add(1);
@@ -297,6 +299,7 @@ impl<'db> Core<'db> {
         !self.is_over_limit()
     }
 
+    #[inline]
     pub(crate) fn is_over_limit(&self) -> bool {
         self.exceeded.get().is_some()
     }
@@ -312,6 +315,7 @@ impl<'db> Core<'db> {
 
     /// Counts one more observation. Where the count passes the limit, repetitions are
     /// taken out before it is believed.
+    #[inline]
     pub(crate) fn count_observation(&self) {
         let max = self.engine.config.max_footprint;
         let count = self.observed.get() + 1;
@@ -341,6 +345,7 @@ impl<'db> Core<'db> {
     }
 
     /// Whether a slide is possible at all, now or later.
+    #[inline]
     pub(crate) fn may_slide(&self) -> bool {
         self.engine.config.sliding && self.tracked.get() && !self.stuck.get()
     }

@@ -65,7 +65,7 @@ impl<K: Key, V: Value> Write<K, V> {
 pub(crate) trait CommitPart: Footprinted {
     /// Installs every write. No user code runs. Returns what is to be collected some day,
     /// with the commit at which all of it has ended; none if nothing.
-    fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Box<dyn Overwritten>)>;
+    fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Arc<dyn Overwritten>)>;
     /// Gives the leases up: there will be no commit.
     fn release(&self);
 }
@@ -179,25 +179,43 @@ impl<K: Key, V: Value> Part<K, V> {
 }
 
 impl<K: Key, V: Value> CommitPart for Part<K, V> {
-    fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Box<dyn Overwritten>)> {
-        let (mut ended, mut records) = (commit, SmallVec::new());
+    fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Arc<dyn Overwritten>)> {
+        let (mut ended, mut overwrote) = (commit, 0);
+        let mut records = Records::new();
         for write in &self.writes {
             if let Some(with) = write.record.install(write.version, commit) {
                 ended = ended.max(with);
-                records.push(Arc::clone(&write.record));
+                overwrote += 1;
+                if self.writes.len() > FEW {
+                    records.push(Arc::clone(&write.record));
+                }
             }
         }
         self.table.index.count_installed(self.writes.len());
-        if records.is_empty() {
-            return None;
+        match overwrote {
+            0 => None,
+            // The part tells of all that it wrote, which costs nothing more; of many, only
+            // what there is to collect stays.
+            _ if records.is_empty() => Some((ended, self)),
+            _ => Some((ended, Arc::new(Garbage { table: Arc::clone(&self.table), records }))),
         }
-        Some((ended, Box::new(Garbage { table: Arc::clone(&self.table), records })))
     }
 
     fn release(&self) {
         for write in &self.writes {
             self.table.index.give_up(&write.record);
         }
+    }
+}
+
+impl<K: Key, V: Value> Overwritten for Part<K, V> {
+    fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
+        let records = self.writes[round.from..round.to].iter().map(|write| &write.record);
+        collect(&self.table, records, round, harvest);
     }
 }
 
@@ -213,25 +231,36 @@ impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
     }
 
     fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
-        let mut unlinked = Unlinked::default();
-        let mut held: BTreeMap<u64, Records<K, V>> = BTreeMap::new();
-        for record in &self.records[round.from..round.to] {
-            let hold = |pin| held.entry(pin).or_default().push(Arc::clone(record));
-            if record.collect(round.pins, round.vanished, &mut unlinked, hold) {
-                // The tombstone goes with the record: whoever holds an older index may
-                // still be looking at it.
-                self.table.index.take_out(record);
-            }
-        }
-        self.table.index.count_unlinked(unlinked.len());
-        if !unlinked.is_empty() {
-            harvest.unlinked.push(Box::new(unlinked));
-        }
-        harvest.held.extend(held.into_iter().map(|(pin, records)| {
-            let waiting = Garbage { table: Arc::clone(&self.table), records };
-            (pin, Box::new(waiting) as Box<dyn Overwritten>)
-        }));
+        collect(&self.table, self.records[round.from..round.to].iter(), round, harvest);
     }
+}
+
+/// Unlinks what nobody can see in these records.
+fn collect<'r, K: Key, V: Value>(
+    table: &Arc<TableInner<K, V>>,
+    records: impl Iterator<Item = &'r Arc<Record<K, V>>>,
+    round: &Round<'_>,
+    harvest: &mut Harvest,
+) {
+    let mut unlinked = Unlinked::default();
+    let mut held: BTreeMap<u64, Records<K, V>> = BTreeMap::new();
+    for record in records {
+        let hold = |pin| held.entry(pin).or_default().push(Arc::clone(record));
+        if record.collect(round.pins, round.vanished, &mut unlinked, hold) {
+            // The tombstone goes with the record: whoever holds an older index may
+            // still be looking at it.
+            table.index.take_out(record);
+        }
+    }
+    table.index.count_unlinked(unlinked.len());
+    unlinked.retire(&mut harvest.unlinked);
+    if held.is_empty() {
+        return;
+    }
+    harvest.held.extend(held.into_iter().map(|(pin, records)| {
+        let waiting = Garbage { table: Arc::clone(table), records };
+        (pin, Arc::new(waiting) as Arc<dyn Overwritten>)
+    }));
 }
 
 /// Sorts ranges and merges those that overlap or touch.

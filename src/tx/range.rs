@@ -84,6 +84,8 @@ pub struct Range<'t, K, V> {
     rest: Option<Rest<'t, K, V>>,
     slides: u32,
     exhausted: bool,
+    /// There is neither a predicate nor an own write.
+    plain: bool,
 }
 
 struct Rest<'t, K, V> {
@@ -130,11 +132,13 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
             let _comparing = core.comparing();
             is_inverted(&bounds)
         };
+        let own = table.writes.frozen();
         let mut range = Self {
             core,
             table,
             bounds,
-            own: table.writes.frozen(),
+            plain: predicate.is_none() && own.is_empty(),
+            own,
             predicate,
             scan: None,
             number: core.next_scan(),
@@ -170,7 +174,13 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         }
     }
 
+    #[inline]
     fn step(&mut self, end: End) -> Option<(&'t K, &'t V)> {
+        self.ready(end).or_else(|| self.seek_next(end))
+    }
+
+    #[inline(never)]
+    fn seek_next(&mut self, end: End) -> Option<(&'t K, &'t V)> {
         if self.core.is_comparing() {
             // What it has looked at may be too old for the slide that is checked.
             self.core.disturb();
@@ -199,6 +209,27 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
             }
         }
         None
+    }
+
+    /// The next row, taken and noted, where nothing but the index is asked and it is known
+    /// already. Else nothing has changed.
+    #[inline]
+    fn ready(&mut self, end: End) -> Option<(&'t K, &'t V)> {
+        if !self.plain || self.core.is_comparing() || self.slides != self.core.slides() {
+            return None;
+        }
+        self.core.before_read();
+        let rows = self.rest.as_mut()?.index.near(end);
+        let row = rows.outermost()?;
+        // As in `committed`, but that a slide is left to it.
+        if row.version.end() != NEVER && self.core.may_slide() {
+            return None;
+        }
+        let value = row.version.value()?;
+        rows.pop_outermost();
+        let (key, record) = (row.record.key(), Some(row.record.id()));
+        self.note(end, &Found { key, version: row.version, value, record });
+        Some((key, value))
     }
 
     /// Finds what is left between the keys returned so far, at the present snapshot.
@@ -314,13 +345,14 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     }
 
     /// Notes that a row was returned.
+    #[inline]
     fn note(&mut self, end: End, row: &Found<'t, K, V>) {
         let back = end == End::Back;
-        self.update(|scan| {
+        let noted = self.update(|scan| {
             *(if back { &mut scan.back } else { &mut scan.front }) = Reach::to(row.key);
+            row.record.map(|record| Hit::new(record, row.version))
         });
-        if let (true, Some(_), Some(record)) = (self.core.is_tracked(), self.scan, row.record) {
-            self.table.reads.borrow_mut().hit(Hit::new(record, row.version));
+        if noted {
             self.core.count_observation();
         }
         // Not before it is noted, which panics if a comparator drives the range: what is not
@@ -336,20 +368,34 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     fn run_out(&mut self) {
         self.exhausted = true;
         // Before anything is let go: a key's `Drop` may read here, and slide.
-        self.update(|scan| scan.whole = true);
+        self.update(|scan| {
+            scan.whole = true;
+            None
+        });
         self.rest = None;
         self.core.hook().scan_end(self.number);
     }
 
+    /// Notes what was observed, and the hit that `change` returns; true if there is one.
+    ///
     /// # Panics
     /// If a comparator drives the range that it is comparing for.
-    fn update(&self, change: impl FnOnce(&mut Scan<K, V>)) {
+    #[inline]
+    fn update(&self, change: impl FnOnce(&mut Scan<K, V>) -> Option<Hit<V>>) -> bool {
         // A reader that was found to be safe notes nothing any more.
-        let Some(number) = self.scan.filter(|_| self.core.is_tracked()) else { return };
-        let scans = &mut self.table.reads.borrow_mut().observed.scans;
-        let at = scans.binary_search_by_key(&number, |scan| scan.number);
-        let Ok(at) = at else { panic!("a comparator must not drive an open range") };
-        change(&mut scans[at]);
+        let Some(number) = self.scan.filter(|_| self.core.is_tracked()) else { return false };
+        let reads = &mut *self.table.reads.borrow_mut();
+        let scans = &mut reads.observed.scans;
+        // Most often it is the newest one.
+        let newest = scans.last_mut().filter(|scan| scan.number == number);
+        let hit = if let Some(scan) = newest {
+            change(scan)
+        } else {
+            let at = scans.binary_search_by_key(&number, |scan| scan.number);
+            let Ok(at) = at else { panic!("a comparator must not drive an open range") };
+            change(&mut scans[at])
+        };
+        hit.map(|hit| reads.hit(hit)).is_some()
     }
 }
 

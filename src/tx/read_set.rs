@@ -201,7 +201,12 @@ impl<K, V> Default for ReadSet<K, V> {
 
 impl<K, V> ReadSet<K, V> {
     /// Remembers a key by the version that was seen.
+    #[inline]
     pub(crate) fn hit(&mut self, hit: Hit<V>) {
+        if self.hits.len() == self.hits.capacity() {
+            // Where there are more than a few, there are many.
+            self.hits.reserve(self.hits.len().max(28));
+        }
         self.hits.push(hit);
         if self.hits.len() >= self.compact_at {
             self.compact();

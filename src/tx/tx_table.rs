@@ -20,7 +20,7 @@ use crate::tx::live::{Hit, Reach};
 use crate::tx::part::{CommitPart, Part, Write, coalesce};
 use crate::tx::read_set::{Bounds, ReadSet, Scan, with_observed};
 use crate::tx::table::{Key, Table, TableInner, Value};
-use crate::tx::write_set::{OwnWrite, WriteSet};
+use crate::tx::write_set::WriteSet;
 
 /// One table of a running transaction.
 pub(crate) struct TxTable<K, V> {
@@ -188,7 +188,8 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         walker: Walker<'_>,
     ) -> Option<Arc<dyn CommitPart>> {
         let (observed, hits) = self.reads.take().seal();
-        let records = hits.iter().map(|hit| hit.record).collect();
+        let mut records = SmallVec::with_capacity(hits.len());
+        hits.iter().for_each(|hit| records.push(hit.record));
         self.sealed.replace(hits);
         let mut part = Part {
             table: Arc::clone(&self.table),
@@ -198,7 +199,9 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
             writes: SmallVec::new(),
             written: Box::default(),
         };
-        part.keep_ranges();
+        if !part.observed.scans.is_empty() {
+            part.keep_ranges();
+        }
         let by_key = !part.observed.is_empty() || !part.ranges.is_empty();
         let observes = by_key || !part.hits.is_empty();
         let writes = writes && self.has_writes();
@@ -248,16 +251,16 @@ impl<K: Key, V: Value> TxTable<K, V> {
     /// Finds or creates the record of every write. Runs `cmp` and `clone`.
     fn lease(&self, part: &mut Part<K, V>, walker: Walker<'_>) {
         let tree = self.writes.frozen();
-        let mut own: SmallVec<[OwnWrite<K, V>; 2]> = SmallVec::with_capacity(tree.len());
-        tree.for_each(|write| own.push(write.clone()));
-        let keys: SmallVec<[&K; 4]> = own.iter().map(|own| &**own.key).collect();
+        let mut keys: SmallVec<[&K; 2]> = SmallVec::with_capacity(tree.len());
+        tree.for_each(|own| keys.push(&own.key));
         let records = self.table.index.find_or_create(&keys, &walker.walk());
-        drop(keys);
-        part.writes = records
-            .into_iter()
-            .zip(own)
-            .map(|(record, own)| Write { record, version: own.version })
-            .collect();
+        part.writes.reserve(tree.len());
+        let mut records = records.into_iter();
+        tree.for_each(|own| {
+            if let Some(record) = records.next() {
+                part.writes.push(Write { record, version: own.version });
+            }
+        });
         part.index_writes();
     }
 }

@@ -11,13 +11,13 @@
 //! observed: that is for whoever asks for it.
 #![allow(unsafe_code)]
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::store::index::{Circle, Index};
 use crate::store::leaf::Entry;
+use crate::store::prefetch::prefetch;
 use crate::store::record::Record;
 use crate::store::registry::Walk;
 use crate::store::version::Version;
@@ -60,9 +60,47 @@ pub(crate) struct Window<'t, K, V> {
     whole: bool,
 }
 
-struct Side<'t, K, V> {
+/// Rows that are taken from both ends and added at one.
+pub(crate) struct Rows<'t, K, V> {
     /// The outermost first.
-    rows: VecDeque<Row<'t, K, V>>,
+    rows: Vec<Row<'t, K, V>>,
+    /// Those before it were taken.
+    from: usize,
+}
+
+impl<'t, K, V> Rows<'t, K, V> {
+    #[inline]
+    pub(crate) fn outermost(&self) -> Option<Row<'t, K, V>> {
+        self.rows.get(self.from).copied()
+    }
+
+    fn innermost(&self) -> Option<Row<'t, K, V>> {
+        self.rows[self.from.min(self.rows.len())..].last().copied()
+    }
+
+    #[inline]
+    pub(crate) fn pop_outermost(&mut self) -> Option<Row<'t, K, V>> {
+        let row = self.outermost();
+        self.from += usize::from(row.is_some());
+        row
+    }
+
+    fn pop_innermost(&mut self) -> Option<Row<'t, K, V>> {
+        let row = self.innermost();
+        self.rows.truncate(self.rows.len() - usize::from(row.is_some()));
+        row
+    }
+
+    /// Makes room where rows were taken.
+    fn reserve(&mut self, rows: usize) {
+        self.rows.drain(..self.from);
+        self.from = 0;
+        self.rows.reserve(rows);
+    }
+}
+
+struct Side<'t, K, V> {
+    rows: Rows<'t, K, V>,
     /// Everything up to this one was looked at.
     at: Option<Arc<Record<K, V>>>,
     /// The next record has a version that is newer than the timestamp.
@@ -92,7 +130,7 @@ impl<'t, K: Key, V: Value> Window<'t, K, V> {
     /// The next row, if it was looked at.
     pub(crate) fn row(&self, end: End) -> Option<Row<'t, K, V>> {
         let (near, far) = self.sides(end);
-        near.rows.front().or_else(|| far.rows.back().filter(|_| self.whole)).copied()
+        near.rows.outermost().or_else(|| far.rows.innermost().filter(|_| self.whole))
     }
 
     /// Leaves the next row behind.
@@ -102,12 +140,21 @@ impl<'t, K: Key, V: Value> Window<'t, K, V> {
             End::Front => (&mut self.front, &mut self.back),
             End::Back => (&mut self.back, &mut self.front),
         };
-        near.rows.pop_front().or_else(|| far.rows.pop_back().filter(|_| whole))
+        near.rows.pop_outermost().or_else(|| if whole { far.rows.pop_innermost() } else { None })
+    }
+
+    /// The rows that were looked at from one end.
+    #[inline]
+    pub(crate) fn near(&mut self, end: End) -> &mut Rows<'t, K, V> {
+        match end {
+            End::Front => &mut self.front.rows,
+            End::Back => &mut self.back.rows,
+        }
     }
 
     /// Whether the next row was not looked at yet.
     pub(crate) fn is_short(&self, end: End) -> bool {
-        !self.whole && self.sides(end).0.rows.is_empty()
+        !self.whole && self.sides(end).0.rows.outermost().is_none()
     }
 
     /// Whether it stopped there in front of something newer.
@@ -156,7 +203,7 @@ impl<'t, K: Key, V: Value> Window<'t, K, V> {
 
 impl<K, V> Side<'_, K, V> {
     fn new() -> Self {
-        let (rows, circle) = (VecDeque::new(), Circle::new());
+        let (rows, circle) = (Rows { rows: Vec::new(), from: 0 }, Circle::new());
         Self { rows, at: None, newer: false, next: FIRST, circle, astray: false }
     }
 }
@@ -176,12 +223,19 @@ impl<'l, 's, 't, K: Key, V: Value> Looking<'l, 's, 't, K, V> {
         let left = side.next;
         side.next = (left * MORE).min(MOST);
         let pass = std::mem::take(&mut side.newer);
+        side.rows.reserve(left);
         Self { side, how, walk, left, pass }
     }
 
-    fn at_all<'e>(&mut self, entries: impl Iterator<Item = &'e Entry<K, V>>) -> ControlFlow<()> {
+    fn at_all<'e>(
+        &mut self,
+        entries: impl Iterator<Item = &'e Entry<K, V>> + Clone,
+    ) -> ControlFlow<()> {
         let mut last = None;
         let mut looked = ControlFlow::Continue(());
+        // All the lines at once, rather than one after the other.
+        entries.clone().take(self.left).for_each(|entry| prefetch(entry.record()));
+        entries.clone().take(self.left).for_each(|entry| entry.record().chain().prefetch());
         for entry in entries {
             if self.left == 0 || !self.at(entry.record()) {
                 looked = ControlFlow::Break(());
@@ -204,19 +258,18 @@ impl<'l, 's, 't, K: Key, V: Value> Looking<'l, 's, 't, K, V> {
     /// False if it stops in front of this one.
     fn at(&mut self, record: &Record<K, V>) -> bool {
         let timestamp = self.how.timestamp;
-        let newer = record.chain().newest_begin(self.walk) > timestamp;
-        if newer && self.how.stop && !std::mem::take(&mut self.pass) {
+        let (newest, version) = record.chain().look(timestamp, self.walk);
+        if newest > timestamp && self.how.stop && !std::mem::take(&mut self.pass) {
             self.side.newer = true;
             return false;
         }
-        let version = record.chain().visible_at(timestamp, self.walk);
         if let Some(version) = version.filter(|version| version.value().is_some()) {
             let (record, version) = (NonNull::from(record), NonNull::from(version));
             // SAFETY: the version is visible at a timestamp that is pinned for as long as the
             // window's rows are lent, so it stays in its chain (I4), and since it is no
             // tombstone its record stays in the index (I5).
             let (record, version) = unsafe { (record.as_ref(), version.as_ref()) };
-            self.side.rows.push_back(Row { record, version });
+            self.side.rows.rows.push(Row { record, version });
         }
         true
     }

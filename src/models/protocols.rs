@@ -43,7 +43,7 @@ impl OneKey {
         let horizon = self.registry.pins(&mut pins);
         let mut unlinked = Unlinked::default();
         let dead = self.record.collect(&Pins::new(pins, horizon), vanished, &mut unlinked, |_| {});
-        if !unlinked.is_empty() {
+        if unlinked.len() > 0 {
             let epoch = self.registry.next_epoch();
             if self.registry.oldest_walk() < epoch {
                 // Somebody walks: it waits for ever, which does no harm in a model.

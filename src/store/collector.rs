@@ -321,6 +321,8 @@ impl Collecting<'_> {
 
 #[cfg(all(test, not(precedent_loom)))]
 mod tests {
+    use std::sync::Arc;
+
     use super::{Collector, Harvest, Overwritten, Round};
     use crate::bugs::Bugs;
     use crate::store::pins::Pins;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::store::Quiet;
+use crate::store::record::RecordId;
 use crate::store::tree::Tree;
 use crate::sync::{AtomicU64, Ordering};
 use crate::tx::live::{Hit, Kept, Reach};
@@ -229,10 +230,12 @@ impl<K, V> ReadSet<K, V> {
         self.hits.dedup_by_key(|hit| hit.record);
     }
 
-    /// What is asked by key, and the hits, ascending by their records.
-    pub(crate) fn seal(mut self) -> (Observed<K, V>, SmallVec<[Hit<V>; 4]>) {
+    /// What is asked by key, and the records of the hits, ascending. The hits stay.
+    pub(crate) fn seal(&mut self) -> (Observed<K, V>, SmallVec<[RecordId; 4]>) {
         self.compact();
-        (self.observed, self.hits)
+        let mut records = SmallVec::with_capacity(self.hits.len());
+        self.hits.iter().for_each(|hit| records.push(hit.record));
+        (std::mem::take(&mut self.observed), records)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::Quiet;
 use crate::store::record::{Record, RecordId};
 use crate::store::registry::Walker;
 use crate::store::version::Version;
-use crate::tx::live::{Hit, Reach};
+use crate::tx::live::Reach;
 use crate::tx::part::{CommitPart, Part, Write, coalesce};
 use crate::tx::read_set::{Bounds, ReadSet, Scan, with_observed};
 use crate::tx::table::{Key, Table, TableInner, Value};
@@ -26,9 +26,8 @@ use crate::tx::write_set::WriteSet;
 pub(crate) struct TxTable<K, V> {
     pub(crate) table: Arc<TableInner<K, V>>,
     pub(crate) writes: WriteSet<K, V>,
+    /// After the footprint was closed, only the hits.
     pub(crate) reads: RefCell<ReadSet<K, V>>,
-    /// The hits of a footprint that was closed.
-    sealed: RefCell<SmallVec<[Hit<V>; 4]>>,
 }
 
 /// What a look-up met.
@@ -46,7 +45,6 @@ impl<K: Key, V: Value> TxTable<K, V> {
             table: Arc::clone(table),
             writes: WriteSet::new(),
             reads: RefCell::new(ReadSet::default()),
-            sealed: RefCell::new(SmallVec::new()),
         }
     }
 
@@ -138,7 +136,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
     }
 
     fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool {
-        let hits_hold = self.sealed.borrow().iter().all(|hit| hit.holds_at(timestamp));
+        let hits_hold = self.reads.borrow().hits().iter().all(|hit| hit.holds_at(timestamp));
         let part = self.part_in(footprint);
         hits_hold && part.is_none_or(|part| part.same_at(walker, timestamp))
     }
@@ -187,13 +185,10 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         writes: bool,
         walker: Walker<'_>,
     ) -> Option<Arc<dyn CommitPart>> {
-        let (observed, hits) = self.reads.take().seal();
-        let mut records = SmallVec::with_capacity(hits.len());
-        hits.iter().for_each(|hit| records.push(hit.record));
-        self.sealed.replace(hits);
+        let (observed, hits) = self.reads.borrow_mut().seal();
         let mut part = Part {
             table: Arc::clone(&self.table),
-            hits: records,
+            hits,
             observed,
             ranges: Vec::new(),
             writes: SmallVec::new(),

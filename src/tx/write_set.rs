@@ -52,7 +52,8 @@ pub(crate) struct WriteSet<K, V> {
     retired: RefCell<Vec<NonNull<Version<V>>>>,
     /// Versions that will never be installed.
     lost: RefCell<Vec<NonNull<Version<V>>>>,
-    undo: RefCell<Undo<K, V>>,
+    /// None before the first write under a savepoint.
+    undo: RefCell<Option<Box<Undo<K, V>>>>,
     /// Whether the versions in the tree belong to the chains by now.
     handed_over: Cell<bool>,
 }
@@ -66,6 +67,12 @@ struct Undo<K, V> {
     journal: Vec<OwnWrite<K, V>>,
     /// The keys of what was undone: references to them may live as long as the transaction.
     keys: Vec<Kept<K>>,
+}
+
+impl<K, V> Default for Undo<K, V> {
+    fn default() -> Self {
+        Self { marks: Vec::new(), journal: Vec::new(), keys: Vec::new() }
+    }
 }
 
 /// The write set as it was before the first write after a savepoint.
@@ -86,7 +93,7 @@ impl<K, V> WriteSet<K, V> {
             tree: RefCell::new(Tree::default()),
             retired: RefCell::new(Vec::new()),
             lost: RefCell::new(Vec::new()),
-            undo: RefCell::new(Undo { marks: Vec::new(), journal: Vec::new(), keys: Vec::new() }),
+            undo: RefCell::new(None),
             handed_over: Cell::new(false),
         }
     }
@@ -103,7 +110,8 @@ impl<K, V> WriteSet<K, V> {
     /// The writes that no rollback to an open savepoint can undo.
     pub(crate) fn certain(&self) -> Tree<OwnWrite<K, V>> {
         let undo = self.undo.borrow();
-        undo.marks.first().map_or_else(|| self.frozen(), |oldest| oldest.tree.clone())
+        let oldest = undo.as_ref().and_then(|undo| undo.marks.first());
+        oldest.map_or_else(|| self.frozen(), |oldest| oldest.tree.clone())
     }
 
     /// The own value of a key: none if it was not written, a none within if it was
@@ -155,7 +163,7 @@ impl<K: Ord + Clone, V> WriteSet<K, V> {
             None => OwnWrite { key: Kept::new(key.into()), version },
         };
         if savepoint > 0 {
-            self.undo.borrow_mut().journal.push(write.clone());
+            self.undo.borrow_mut().get_or_insert_default().journal.push(write.clone());
         }
         let mut tree = self.tree.borrow_mut();
         match found {
@@ -181,7 +189,8 @@ impl<K: Ord + Clone, V> WriteSet<K, V> {
 
     /// Before a write: remembers the state for a rollback to this savepoint, once.
     fn mark(&self, savepoint: u64) {
-        let undo = &mut *self.undo.borrow_mut();
+        let mut undo = self.undo.borrow_mut();
+        let undo = undo.get_or_insert_default();
         if undo.marks.last().is_none_or(|newest| newest.savepoint < savepoint) {
             undo.marks.push(Mark {
                 savepoint,
@@ -206,7 +215,7 @@ impl<K, V> WriteSet<K, V> {
     /// that no user code runs. O(writes since then).
     pub(crate) fn roll_back_to(&self, savepoint: u64) {
         let mut undo = self.undo.borrow_mut();
-        let Undo { marks, journal, keys } = &mut *undo;
+        let Some(Undo { marks, journal, keys }) = undo.as_deref_mut() else { return };
         let first = marks.partition_point(|mark| mark.savepoint < savepoint);
         let gone = marks.split_off(first);
         let Some(mark) = gone.first() else { return };
@@ -223,7 +232,8 @@ impl<K, V> WriteSet<K, V> {
 
     /// Forgets what only rollbacks to savepoints after `newest` need; all if that is 0.
     pub(crate) fn keep(&self, newest: u64) {
-        let mut undo = self.undo.borrow_mut();
+        let mut slot = self.undo.borrow_mut();
+        let Some(undo) = slot.as_deref_mut() else { return };
         let needed = match newest {
             0 => 0,
             _ => undo.marks.partition_point(|mark| mark.savepoint < newest) + 1,
@@ -231,7 +241,7 @@ impl<K, V> WriteSet<K, V> {
         let at = needed.min(undo.marks.len());
         let gone = undo.marks.split_off(at);
         let journal = if at == 0 { std::mem::take(&mut undo.journal) } else { Vec::new() };
-        drop(undo);
+        drop(slot);
         drop((gone, journal));
     }
 }

@@ -43,7 +43,9 @@ impl Fixture {
         assert!(record.collect(&Pins::new(Vec::new(), 3), None, &mut unlinked, |_| {}));
         assert!(self.index.take_out(record));
         // Whoever walks over the chain of a record that is gone has found it before.
-        self.collector.retire(crate::store::place::Retired::owned(unlinked));
+        let mut retired = Vec::new();
+        unlinked.retire(&mut retired);
+        retired.into_iter().for_each(|one| self.collector.retire(one));
         self.free();
     }
 

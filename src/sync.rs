@@ -251,6 +251,35 @@ pub(crate) fn next_number() -> u64 {
     NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }
 
+/// How many share something. Of std even in models, as the counts of std's `Arc` are.
+pub(crate) struct Sharers(std::sync::atomic::AtomicU32);
+
+impl Sharers {
+    pub(crate) const fn one() -> Self {
+        Self(std::sync::atomic::AtomicU32::new(1))
+    }
+
+    pub(crate) fn add(&self) {
+        // Relaxed: whoever adds one has one, as with `Arc`.
+        let before = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if before > u32::MAX / 2 {
+            // Only if so many are forgotten, since there is no memory for them.
+            std::process::abort();
+        }
+    }
+
+    /// True if it was the last one; then everything that the others did is known.
+    pub(crate) fn remove(&self) -> bool {
+        use std::sync::atomic::{Ordering, fence};
+        // Release: pairs with the Acquire fence of the last one.
+        let last = self.0.fetch_sub(1, Ordering::Release) == 1;
+        if last {
+            fence(Ordering::Acquire);
+        }
+        last
+    }
+}
+
 pub(crate) use imp::*;
 /// Write-once cells need no model: what they hold never changes once it can be seen.
 pub(crate) use std::sync::OnceLock;

@@ -9,7 +9,7 @@ use crate::bugs::Bugs;
 use crate::store::collector::Collector;
 use crate::store::index::Index;
 use crate::store::pins::Pins;
-use crate::store::record::Record;
+use crate::store::record::Shared;
 use crate::store::registry::Registry;
 use crate::store::version::{Unlinked, Version};
 use crate::sync::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ struct Keys {
 
 impl Keys {
     /// A full leaf, and one with a single key to its right.
-    fn new() -> (Self, Arc<Record<u8, u8>>) {
+    fn new() -> (Self, Shared<u8, u8>) {
         let (registry, collector) =
             (Arc::new(Registry::new(Bugs::NONE)), Arc::new(Collector::new()));
         let index = Index::new(&registry, &collector, None);
@@ -32,7 +32,7 @@ impl Keys {
         (keys, records[4].clone())
     }
 
-    fn enter(&self, key: u8) -> Arc<Record<u8, u8>> {
+    fn enter(&self, key: u8) -> Shared<u8, u8> {
         let record = self.index.find_or_create(&[&key], &self.index.walk()).remove(0);
         record.install(Version::allocate(Some(key)), 1);
         record

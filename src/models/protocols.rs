@@ -8,7 +8,7 @@ use super::explore;
 use crate::bugs::{Bug, Bugs};
 use crate::store::pins::Pins;
 use crate::store::publisher::Publisher;
-use crate::store::record::Record;
+use crate::store::record::{Record, Shared};
 use crate::store::registry::{Pin, Registry, Role};
 use crate::store::version::{Unlinked, Version};
 use crate::sync::AtomicU64;
@@ -17,14 +17,14 @@ use crate::sync::AtomicU64;
 struct OneKey {
     registry: Registry,
     publisher: Publisher,
-    record: Arc<Record<u8, u64>>,
+    record: Shared<u8, u64>,
 }
 
 impl OneKey {
     fn new(bugs: Bugs) -> Self {
         let record = Record::leased(7);
         let one = Self { registry: Registry::new(bugs), publisher: Publisher::new(bugs), record };
-        one.record.install(Version::allocate(Some(10)), 1);
+        one.record.install(one.record.take_in(Version::allocate(Some(10))), 1);
         one.publisher.installed(&one.registry, 1);
         one
     }
@@ -43,11 +43,11 @@ impl OneKey {
         let horizon = self.registry.pins(&mut pins);
         let mut unlinked = Unlinked::default();
         let dead = self.record.collect(&Pins::new(pins, horizon), vanished, &mut unlinked, |_| {});
-        if unlinked.len() > 0 {
+        if !unlinked.is_empty() {
             let epoch = self.registry.next_epoch();
-            if self.registry.oldest_walk() < epoch {
-                // Somebody walks: it waits for ever, which does no harm in a model.
-                std::mem::forget(unlinked);
+            // If somebody walks it waits for ever, which does no harm in a model.
+            if self.registry.oldest_walk() >= epoch {
+                self.record.retire(unlinked, &mut Vec::new());
             }
         }
         dead

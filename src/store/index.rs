@@ -29,8 +29,8 @@ use smallvec::SmallVec;
 
 use crate::store::collector::Collector;
 use crate::store::leaf::{Body, ENTRIES, Entry, Leaf, Separator, keep, last_count};
-use crate::store::place::{Place, Retired, Thin};
-use crate::store::record::{Record, RecordId};
+use crate::store::place::{Place, Thin};
+use crate::store::record::{Record, RecordId, Shared};
 use crate::store::registry::{Registry, Walk};
 use crate::store::tree::{Tree, shared_bytes};
 use crate::store::usage::Usage;
@@ -47,7 +47,7 @@ const FEW: usize = 8;
 /// that is none must not keep it for ever.
 const TURNS: usize = 64;
 
-pub(crate) type Records<K, V> = SmallVec<[Arc<Record<K, V>>; 2]>;
+pub(crate) type Records<K, V> = SmallVec<[Shared<K, V>; 2]>;
 
 /// Notices that a way leads round in a circle, as only an order that is none can make it
 /// (Brent, 1980).
@@ -291,7 +291,7 @@ impl<K: Key, V: Value> Index<K, V> {
         while let rest = &keys[all.records.len()..]
             && !rest.is_empty()
         {
-            if rest.len() <= FEW
+            if keys.len() <= FEW
                 && let Some(found) = self.entry(rest[0], walk)
                 && found.record().lease()
             {
@@ -419,7 +419,7 @@ impl<K: Key, V: Value> Index<K, V> {
     }
 
     /// Ends a lease without a version; a record that is of no use any more leaves.
-    pub(crate) fn give_up(&self, record: &Arc<Record<K, V>>) {
+    pub(crate) fn give_up(&self, record: &Shared<K, V>) {
         if record.release() {
             self.take_out(record);
         }
@@ -427,7 +427,7 @@ impl<K: Key, V: Value> Index<K, V> {
 
     /// Takes a sealed record out. A comparator that panics leaves it where it is, for the
     /// next writer of the key to replace; false then.
-    pub(crate) fn take_out(&self, sealed: &Arc<Record<K, V>>) -> bool {
+    pub(crate) fn take_out(&self, sealed: &Shared<K, V>) -> bool {
         if self.usage.is_some() {
             self.count_unlinked(sealed.census().0);
         }
@@ -438,7 +438,7 @@ impl<K: Key, V: Value> Index<K, V> {
     }
 
     /// Takes sealed records out without a comparison. O(n).
-    fn sweep(&self, sealed: &[Arc<Record<K, V>>]) {
+    fn sweep(&self, sealed: &[Shared<K, V>]) {
         let walk = self.walk();
         let sealed: BTreeMap<RecordId, _> = sealed.iter().map(|one| (one.id(), one)).collect();
         let mut leaf = &*self.first;
@@ -463,15 +463,15 @@ impl<K: Key, V: Value> Index<K, V> {
     }
 
     /// A record has left the index: gives the index's count of it up.
-    fn leaves(&self, record: &Arc<Record<K, V>>) {
-        self.collector.retire(Retired::shared(last_count(record)));
+    fn leaves(&self, record: &Shared<K, V>) {
+        self.collector.retire(last_count(record).retired());
         if let Some(usage) = &self.usage {
             usage.subtract(Self::KEY_BYTES);
         }
     }
 
     /// Takes a sealed record out, unless another has taken its place already.
-    fn remove(&self, sealed: &Arc<Record<K, V>>, walk: &Walk<'_>) -> ControlFlow<()> {
+    fn remove(&self, sealed: &Shared<K, V>, walk: &Walk<'_>) -> ControlFlow<()> {
         let (leaf, body) = self.leaf_of(|low| low <= sealed.key(), walk);
         let found = body.entries.binary_search_by(|entry| entry.key().cmp(sealed.key()));
         let Some(at) = found.ok().filter(|&at| body.entries[at].is(sealed)) else {
@@ -499,7 +499,7 @@ struct Plan<K, V> {
     news: SmallVec<[New; 1]>,
     entries: SmallVec<[Entry<K, V>; 1]>,
     /// Sealed records in whose place others stand.
-    replaced: Vec<Arc<Record<K, V>>>,
+    replaced: Vec<Shared<K, V>>,
     /// The last key is new.
     appended: bool,
 }

@@ -11,14 +11,14 @@
 
 use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::any::TypeId;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use crate::store::place::{Place, Thin};
 use crate::store::prefetch::prefetch_all;
 use crate::store::quiet::Quiet;
-use crate::store::record::Record;
+use crate::store::record::{Record, Shared};
 use crate::store::registry::Walk;
 
 /// Entries in a body, at most. Tiny where tests want splits.
@@ -85,11 +85,8 @@ pub(crate) struct Entry<K, V> {
 
 impl<K: Clone + 'static, V> Entry<K, V> {
     /// The entry of a record; the caller sees to the count. Runs the key's `clone`.
-    pub(crate) fn new(record: &Arc<Record<K, V>>) -> Self {
-        // Not by way of a reference, which would lead to the record but not to its count.
-        // SAFETY: what an `Arc` leads to is not null.
-        let pointer = unsafe { NonNull::new_unchecked(Arc::as_ptr(record).cast_mut()) };
-        Self { key: Plain::of(record.key()), record: pointer }
+    pub(crate) fn new(record: &Shared<K, V>) -> Self {
+        Self { key: Plain::of(record.key()), record: record.as_ptr() }
     }
 }
 
@@ -102,12 +99,10 @@ impl<K, V> Entry<K, V> {
     }
 
     /// One more count of the record.
-    pub(crate) fn share(&self) -> Arc<Record<K, V>> {
-        // SAFETY: as in `record`; it came from an `Arc`.
-        unsafe {
-            Arc::increment_strong_count(self.record.as_ptr());
-            Arc::from_raw(self.record.as_ptr())
-        }
+    pub(crate) fn share(&self) -> Shared<K, V> {
+        // SAFETY: as in `record`; the index's own count stays.
+        let index_has = ManuallyDrop::new(unsafe { Shared::from_raw(self.record) });
+        Shared::clone(&index_has)
     }
 
     pub(crate) fn key(&self) -> &K
@@ -117,21 +112,21 @@ impl<K, V> Entry<K, V> {
         self.key.or(|| self.record().key())
     }
 
-    pub(crate) fn is(&self, record: &Arc<Record<K, V>>) -> bool {
-        ptr::eq(self.record.as_ptr(), Arc::as_ptr(record))
+    pub(crate) fn is(&self, record: &Shared<K, V>) -> bool {
+        self.record == record.as_ptr()
     }
 }
 
 /// The index's count of a record, made from one of the caller's.
-pub(crate) fn keep<K, V>(record: &Arc<Record<K, V>>) {
-    std::mem::forget(Arc::clone(record));
+pub(crate) fn keep<K, V>(record: &Shared<K, V>) {
+    record.clone().into_raw();
 }
 
 /// The index's count of a record whose entry is in no leaf any more: to be given up when
 /// all walks that may have met the entry have ended.
-pub(crate) fn last_count<K, V>(record: &Arc<Record<K, V>>) -> Arc<Record<K, V>> {
+pub(crate) fn last_count<K, V>(record: &Shared<K, V>) -> Shared<K, V> {
     // SAFETY: `keep` left this count to the entry.
-    unsafe { Arc::from_raw(Arc::as_ptr(record)) }
+    unsafe { Shared::from_raw(record.as_ptr()) }
 }
 
 /// What a leaf holds at a time; one allocation, so that whoever searches has one line less to
@@ -317,7 +312,7 @@ impl<K, V> Leaf<K, V> {
         while let Some(mut body) = next {
             for entry in &body.entries {
                 // SAFETY: `keep` left this count to the entry, which nobody looks at again.
-                drop(unsafe { Arc::from_raw(entry.record.as_ptr()) });
+                drop(unsafe { Shared::from_raw(entry.record) });
             }
             next = body.right.take().and_then(|right| right.body.take());
         }

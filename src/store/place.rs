@@ -6,7 +6,6 @@
 
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 
 use crate::store::registry::Walk;
 use crate::sync::{AtomicPtr, Mutex, Ordering, model_failed};
@@ -118,21 +117,6 @@ impl Retired {
     /// `free` may be called for it once, on any thread, and nobody else frees it.
     pub(crate) unsafe fn freed_by(thing: NonNull<()>, free: unsafe fn(NonNull<()>)) -> Self {
         Self { thing, free }
-    }
-
-    /// A count of something shared, to be given up later.
-    pub(crate) fn shared<T: Send + Sync>(thing: Arc<T>) -> Self {
-        unsafe fn free<T>(thing: NonNull<()>) {
-            // SAFETY: `shared` took the count over, and `drop` runs once.
-            drop(unsafe { Arc::from_raw(thing.cast::<T>().as_ptr()) });
-        }
-        // SAFETY: what an `Arc` leads to is not null, and its count may be given up anywhere.
-        unsafe {
-            Self::freed_by(
-                NonNull::new_unchecked(Arc::into_raw(thing).cast_mut().cast()),
-                free::<T>,
-            )
-        }
     }
 }
 

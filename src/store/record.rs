@@ -1,13 +1,19 @@
 //! A key with its versions, and the lease that keeps it in the index.
+//!
+//! A record has room for one version, so that whoever finds a key that was never overwritten
+//! has its value at hand. Whoever has a lease may move a version in, if the room is free,
+//! before anybody else knows of it; it is free again when that version is.
+#![allow(unsafe_code)]
 
-use std::sync::Arc;
-
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::ptr::NonNull;
 
 use crate::store::pins::Pins;
+use crate::store::place::Retired;
 use crate::store::quiet::Quiet;
-use crate::store::version::{Chain, Unlinked, Version};
-use crate::sync::Mutex;
+use crate::store::version::{self, Chain, Slot, Unlinked, Version};
+use crate::sync::{Mutex, Sharers, model_failed};
 
 /// Tells records apart for as long as one of them can still matter to a certification.
 ///
@@ -24,10 +30,12 @@ pub(crate) struct RecordId(pub(crate) usize);
 ///        <-release--+                   ^ lease: anew
 /// ```
 pub(crate) struct Record<K, V> {
-    key: Quiet<K>,
     chain: Chain<V>,
+    key: Quiet<K>,
+    slot: Slot<V>,
     /// The latch: whoever changes the chain holds it. No user code runs under it.
     state: Mutex<State>,
+    sharers: Sharers,
 }
 
 struct State {
@@ -35,19 +43,131 @@ struct State {
     leases: u32,
     /// Out of the index, or on its way out: find or create another.
     sealed: bool,
-    /// The newest horizon that a collection has come by with: what ended at or below it is
-    /// gone, or held by a pin that the collector waits for.
-    horizon: u64,
+    /// Somebody's version stands in the slot, or will.
+    occupied: bool,
+    horizon: Horizon,
+}
+
+/// The newest horizon that a collection has come by with: what ended at or below it is gone, or
+/// held by a pin that the collector waits for. In two halves, which take less room.
+struct Horizon([u32; 2]);
+
+impl Horizon {
+    fn get(&self) -> u64 {
+        u64::from(self.0[0]) << 32 | u64::from(self.0[1])
+    }
+
+    fn set(&mut self, timestamp: u64) {
+        self.0 = [(timestamp >> 32) as u32, timestamp as u32];
+    }
+}
+
+/// A count of a record. Like an `Arc` that nobody refers to weakly, which takes less room.
+pub(crate) struct Shared<K, V>(NonNull<Record<K, V>>);
+
+// SAFETY: it is a shared reference, and the last one drops the record.
+unsafe impl<K: Send + Sync, V: Send + Sync> Send for Shared<K, V> {}
+// SAFETY: as above.
+unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Shared<K, V> {}
+
+impl<K, V> Shared<K, V> {
+    /// Gives the count to somebody who keeps a pointer.
+    pub(crate) fn into_raw(self) -> NonNull<Record<K, V>> {
+        ManuallyDrop::new(self).0
+    }
+
+    /// Takes a count over.
+    ///
+    /// # Safety
+    /// It was left by [`into_raw`](Self::into_raw), and nobody else takes it.
+    pub(crate) unsafe fn from_raw(record: NonNull<Record<K, V>>) -> Self {
+        Self(record)
+    }
+
+    pub(crate) fn as_ptr(&self) -> NonNull<Record<K, V>> {
+        self.0
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<K: Send + Sync, V: Send + Sync> Shared<K, V> {
+    /// What was unlinked, without its type, for whoever frees it later.
+    pub(crate) fn retire(&self, unlinked: Unlinked<V>, out: &mut Vec<Retired>) {
+        unsafe fn clear<K, V>(record: NonNull<()>) {
+            // SAFETY: `retire` has left a count of the record, and took its version over from
+            // whoever unlinked it.
+            unsafe {
+                let record = Shared::<K, V>::from_raw(record.cast());
+                record.free(record.slot.version());
+            }
+        }
+        unsafe fn free<V>(version: NonNull<()>) {
+            // SAFETY: as above; it stands in no slot.
+            unsafe { version::free(version.cast::<Version<V>>()) };
+        }
+        for version in unlinked {
+            // SAFETY: what was unlinked is freed by nobody else, and keys and values may be
+            // dropped on any thread.
+            out.push(unsafe {
+                match self.slot.holds(version) {
+                    true => Retired::freed_by(self.clone().into_raw().cast(), clear::<K, V>),
+                    false => Retired::freed_by(version.cast(), free::<V>),
+                }
+            });
+        }
+    }
+
+    /// The count that an index had, to be given up later.
+    pub(crate) fn retired(self) -> Retired {
+        unsafe fn free<K, V>(record: NonNull<()>) {
+            // SAFETY: `retired` has left this count.
+            drop(unsafe { Shared::<K, V>::from_raw(record.cast()) });
+        }
+        // SAFETY: a count may be given up on any thread, once.
+        unsafe { Retired::freed_by(self.into_raw().cast(), free::<K, V>) }
+    }
+}
+
+impl<K, V> Deref for Shared<K, V> {
+    type Target = Record<K, V>;
+
+    fn deref(&self) -> &Record<K, V> {
+        // SAFETY: it has a count of the record.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<K, V> Clone for Shared<K, V> {
+    fn clone(&self) -> Self {
+        self.sharers.add();
+        Self(self.0)
+    }
+}
+
+impl<K, V> Drop for Shared<K, V> {
+    fn drop(&mut self) {
+        if self.sharers.remove() {
+            // SAFETY: it came from a box, and this was the last count.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
+    }
 }
 
 impl<K, V> Record<K, V> {
     /// A new record without versions, with one lease.
-    pub(crate) fn leased(key: K) -> Arc<Self> {
-        Arc::new(Self {
-            key: Quiet::new(key),
+    pub(crate) fn leased(key: K) -> Shared<K, V> {
+        let horizon = Horizon([0, 0]);
+        let record = Box::new(Self {
             chain: Chain::new(),
-            state: Mutex::new(State { leases: 1, sealed: false, horizon: 0 }),
-        })
+            key: Quiet::new(key),
+            slot: Slot::new(),
+            state: Mutex::new(State { leases: 1, sealed: false, occupied: false, horizon }),
+            sharers: Sharers::one(),
+        });
+        Shared(NonNull::from(Box::leak(record)))
     }
 
     pub(crate) fn key(&self) -> &K {
@@ -74,8 +194,35 @@ impl<K, V> Record<K, V> {
     pub(crate) fn release(&self) -> bool {
         let mut state = self.state.lock();
         state.leases -= 1;
-        state.sealed = state.leases == 0 && self.chain.is_dead(state.horizon);
+        state.sealed = state.leases == 0 && self.chain.is_dead(state.horizon.get());
         state.sealed
+    }
+
+    /// Takes a version that nobody else knows of yet into the record, if there is room: where
+    /// it stands from now on. For whoever has a lease.
+    pub(crate) fn take_in(&self, version: NonNull<Version<V>>) -> NonNull<Version<V>> {
+        let was_occupied = std::mem::replace(&mut self.state.lock().occupied, true);
+        if was_occupied {
+            return version;
+        }
+        // SAFETY: nobody else has found the slot free, and the version is the caller's.
+        unsafe { self.slot.take_in(version) }
+    }
+
+    /// Gives back a version that was not installed, or is in no chain any more.
+    ///
+    /// # Safety
+    /// Nothing refers to it any more, and it is not given back again.
+    pub(crate) unsafe fn free(&self, version: NonNull<Version<V>>) {
+        if !self.slot.holds(version) {
+            // SAFETY: it is in no slot, and the caller says the rest.
+            unsafe { version::free(version) };
+            return;
+        }
+        // SAFETY: it stands here, and the caller says the rest.
+        unsafe { self.slot.clear() };
+        // A model looks at what was freed, so nothing else may come there.
+        self.state.lock().occupied = cfg!(precedent_loom);
     }
 
     /// Ends a lease with a version. If that leaves something to collect, the commit with
@@ -99,16 +246,16 @@ impl<K, V> Record<K, V> {
         mut held: impl FnMut(u64),
     ) -> bool {
         let mut state = self.state.lock();
-        let before = state.horizon;
+        let before = state.horizon.get();
         // Many notes of one key, one walk: what ended below an old horizon is known.
         if pins.horizon() > before || vanished.is_some() {
-            state.horizon = before.max(pins.horizon());
+            state.horizon.set(before.max(pins.horizon()));
             self.chain
                 .unlink(|begin, end| keep(pins, begin, end, before, vanished, &mut held), out);
         }
         // By the newest horizon that was here: nobody else would ask again for a tombstone
         // whose last older version has waited for a pin.
-        let dead = !state.sealed && state.leases == 0 && self.chain.is_dead(state.horizon);
+        let dead = !state.sealed && state.leases == 0 && self.chain.is_dead(state.horizon.get());
         state.sealed |= dead;
         dead
     }
@@ -117,6 +264,23 @@ impl<K, V> Record<K, V> {
     pub(crate) fn census(&self) -> (usize, usize) {
         let _state = self.state.lock();
         self.chain.count()
+    }
+}
+
+impl<K, V> Drop for Record<K, V> {
+    fn drop(&mut self) {
+        if model_failed() {
+            return;
+        }
+        for version in self.chain.drain() {
+            // SAFETY: the chain was the only one that led to it.
+            unsafe {
+                match self.slot.holds(version) {
+                    true => self.slot.clear(),
+                    false => version::free(version),
+                }
+            }
+        }
     }
 }
 
@@ -150,6 +314,41 @@ mod tests {
     use super::Record;
     use crate::store::pins::Pins;
     use crate::store::version::{Unlinked, Version};
+
+    #[test]
+    fn a_key_and_a_value_of_a_word_each_take_seven_more_with_their_version() {
+        assert_eq!(size_of::<Record<u64, u64>>(), 9 * 8);
+    }
+
+    #[test]
+    fn one_version_stands_in_the_record_until_it_is_freed() {
+        let record = Record::leased('k');
+        let take_in = |value| record.take_in(Version::allocate(Some(value)));
+        let first = take_in(1);
+        record.install(first, 1);
+        assert!(record.lease());
+        let second = take_in(2);
+        record.install(second, 2);
+        assert!(record.slot.holds(first) && !record.slot.holds(second));
+        let (mut unlinked, mut retired) = (Unlinked::default(), Vec::new());
+        record.collect(&Pins::new(Vec::new(), 2), None, &mut unlinked, |_| {});
+        record.retire(unlinked, &mut retired);
+        assert!(record.lease());
+        assert!(!record.slot.holds(take_in(3)), "somebody may still look at what was unlinked");
+        drop(retired);
+        assert!(record.slot.holds(take_in(4)));
+    }
+
+    #[test]
+    fn a_version_that_was_not_installed_leaves_its_room_to_the_next_one() {
+        let record = Record::leased(String::from("k"));
+        for _ in 0..3 {
+            let version = record.take_in(Version::allocate(Some(String::from("v"))));
+            assert!(record.slot.holds(version));
+            // SAFETY: nobody else knows of it.
+            unsafe { record.free(version) };
+        }
+    }
 
     #[test]
     fn a_version_whose_pin_went_while_the_horizon_went_back_is_asked_for_again() {

@@ -14,30 +14,32 @@
 //! use alive (I4): a *pin* the version that it sees, and a *walk* everything on its way.
 #![allow(unsafe_code)]
 
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use smallvec::SmallVec;
 
-use crate::store::place::Retired;
 use crate::store::prefetch::prefetch;
 use crate::store::quiet::Quiet;
 use crate::store::registry::Walk;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, model_failed};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// The end of a version that nothing has overwritten.
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// One value of a key (or, as a tombstone, its absence) since one commit.
 pub(crate) struct Version<V> {
-    /// c of the writer. Written once, before the version is linked; the Release store
-    /// that links it pairs with the Acquire load that finds it.
+    /// c of the writer, doubled, plus one for a tombstone. c is written once, before the
+    /// version is linked; the Release store that links it pairs with the Acquire load that
+    /// finds it.
     begin: AtomicU64,
     /// c of the first overwriter, else `NEVER`. Written under the record's latch.
     end: AtomicU64,
     /// The next older version. Written under the record's latch.
     older: AtomicPtr<Version<V>>,
-    /// None is a tombstone.
-    value: Option<Quiet<V>>,
+    /// Not there in a tombstone.
+    value: MaybeUninit<Quiet<V>>,
     /// A model keeps what is freed, to catch whoever still looks at it.
     #[cfg(precedent_loom)]
     freed: crate::sync::AtomicBool,
@@ -47,10 +49,10 @@ impl<V> Version<V> {
     /// A version that belongs to the caller until it is installed.
     pub(crate) fn allocate(value: Option<V>) -> NonNull<Self> {
         let version = Box::new(Self {
-            begin: AtomicU64::new(0),
+            begin: AtomicU64::new(u64::from(value.is_none())),
             end: AtomicU64::new(NEVER),
             older: AtomicPtr::new(ptr::null_mut()),
-            value: value.map(Quiet::new),
+            value: value.map_or(MaybeUninit::uninit(), |value| MaybeUninit::new(Quiet::new(value))),
             #[cfg(precedent_loom)]
             freed: crate::sync::AtomicBool::new(false),
         });
@@ -60,13 +62,22 @@ impl<V> Version<V> {
     /// The value; none for a tombstone.
     pub(crate) fn value(&self) -> Option<&V> {
         self.check_alive();
-        self.value.as_deref()
+        if self.is_tombstone() {
+            return None;
+        }
+        // SAFETY: all but a tombstone was made with a value.
+        Some(unsafe { self.value.assume_init_ref() })
+    }
+
+    fn is_tombstone(&self) -> bool {
+        // Relaxed: the bit never changes.
+        self.begin.load(Ordering::Relaxed) & 1 == 1
     }
 
     pub(crate) fn begin(&self) -> u64 {
         self.check_alive();
         // Relaxed: ordered by the Acquire load that found this version.
-        self.begin.load(Ordering::Relaxed)
+        self.begin.load(Ordering::Relaxed) >> 1
     }
 
     /// The commit timestamp of the first overwriter, else `NEVER`.
@@ -85,11 +96,76 @@ impl<V> Version<V> {
     }
 }
 
+impl<V> Drop for Version<V> {
+    fn drop(&mut self) {
+        if !self.is_tombstone() {
+            // SAFETY: all but a tombstone was made with a value, and `drop` runs once.
+            unsafe { self.value.assume_init_drop() };
+        }
+    }
+}
+
+/// Where one version of a record can stand without an allocation of its own. Whose it is,
+/// the record tells.
+pub(crate) struct Slot<V>(UnsafeCell<MaybeUninit<Version<V>>>);
+
+// SAFETY: it is a place for a version, which is shared like any other.
+unsafe impl<V: Send + Sync> Sync for Slot<V> {}
+
+impl<V> Slot<V> {
+    pub(crate) fn new() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+
+    /// The version that stands here, if one does.
+    pub(crate) fn version(&self) -> NonNull<Version<V>> {
+        NonNull::from(&self.0).cast()
+    }
+
+    /// Whether the version stands here.
+    pub(crate) fn holds(&self, version: NonNull<Version<V>>) -> bool {
+        self.version() == version
+    }
+
+    /// Moves a version here.
+    ///
+    /// # Safety
+    /// The slot is empty and the caller's. The version came from [`Version::allocate`], and
+    /// nobody else refers to it.
+    pub(crate) unsafe fn take_in(&self, version: NonNull<Version<V>>) -> NonNull<Version<V>> {
+        let here = self.0.get().cast::<Version<V>>();
+        // SAFETY: the caller says so; what is left is memory without a version.
+        unsafe {
+            here.copy_from_nonoverlapping(version.as_ptr(), 1);
+            drop(Box::from_raw(version.as_ptr().cast::<MaybeUninit<Version<V>>>()));
+            NonNull::new_unchecked(here)
+        }
+    }
+
+    /// Drops the version that stands here.
+    ///
+    /// # Safety
+    /// There is one, nothing refers to it any more, and it is not dropped again.
+    pub(crate) unsafe fn clear(&self) {
+        let version = self.0.get().cast::<Version<V>>();
+        #[cfg(not(precedent_loom))]
+        {
+            // SAFETY: the caller says so.
+            unsafe { version.drop_in_place() };
+        }
+        #[cfg(precedent_loom)]
+        {
+            // SAFETY: in a model it is never dropped, so this is always valid.
+            mark_freed(unsafe { &*version });
+        }
+    }
+}
+
 /// Gives a version, and none of its older ones, back.
 ///
 /// # Safety
-/// The version came from [`Version::allocate`], nothing refers to it any more, and it is
-/// not freed again.
+/// The version came from [`Version::allocate`] and stands in no slot, nothing refers to it
+/// any more, and it is not freed again.
 pub(crate) unsafe fn free<V>(version: NonNull<Version<V>>) {
     #[cfg(not(precedent_loom))]
     {
@@ -99,47 +175,22 @@ pub(crate) unsafe fn free<V>(version: NonNull<Version<V>>) {
     #[cfg(precedent_loom)]
     {
         // SAFETY: in a model the memory is never given back, so this is always valid.
-        let version = unsafe { version.as_ref() };
-        assert!(!version.freed.swap(true, Ordering::Relaxed), "I4: a version was freed twice");
+        mark_freed(unsafe { version.as_ref() });
     }
 }
+
+#[cfg(precedent_loom)]
+fn mark_freed<V>(version: &Version<V>) {
+    assert!(!version.freed.swap(true, Ordering::Relaxed), "I4: a version was freed twice");
+}
+
+/// Versions that were unlinked: to be retired by their record (see `record.rs`), since
+/// somebody may still walk over them.
+pub(crate) type Unlinked<V> = SmallVec<[NonNull<Version<V>>; 2]>;
 
 /// A chain of versions: the part of a record that readers walk.
 pub(crate) struct Chain<V> {
     head: AtomicPtr<Version<V>>,
-}
-
-/// Versions that were unlinked, freed when dropped: outside every latch, and not before
-/// everybody who may walk over them has left.
-pub(crate) struct Unlinked<V>(SmallVec<[NonNull<Version<V>>; 2]>);
-
-// SAFETY: it owns its versions; moving it moves values of V.
-unsafe impl<V: Send> Send for Unlinked<V> {}
-
-impl<V> Default for Unlinked<V> {
-    fn default() -> Self {
-        Self(SmallVec::new())
-    }
-}
-
-impl<V> Unlinked<V> {
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
-impl<V: Send> Unlinked<V> {
-    /// Without their type, for whoever frees them later.
-    pub(crate) fn retire(mut self, out: &mut Vec<Retired>) {
-        unsafe fn free<V>(version: NonNull<()>) {
-            // SAFETY: `retire` took it out of those that were unlinked, once.
-            unsafe { super::version::free(version.cast::<Version<V>>()) };
-        }
-        // SAFETY: what was unlinked has no other owner, and V is `Send`.
-        let retired =
-            |version: NonNull<Version<V>>| unsafe { Retired::freed_by(version.cast(), free::<V>) };
-        self.0.drain(..).for_each(|version| out.push(retired(version)));
-    }
 }
 
 impl<V> Chain<V> {
@@ -194,7 +245,7 @@ impl<V> Chain<V> {
     pub(crate) fn install(&self, version: NonNull<Version<V>>, commit: u64) -> Option<u64> {
         // SAFETY: until it is linked below, only the caller knows the version.
         let linked = unsafe { version.as_ref() };
-        linked.begin.store(commit, Ordering::Relaxed);
+        linked.begin.store(commit << 1 | u64::from(linked.is_tombstone()), Ordering::Relaxed);
         let mut place = &self.head;
         let mut newer_begin = NEVER;
         let older = loop {
@@ -220,7 +271,7 @@ impl<V> Chain<V> {
         }
         // A newer commit that was installed first has seen nothing below itself to tell of.
         let overwritten = newer_begin != NEVER;
-        let garbage = overwritten || older.is_some() || linked.value.is_none();
+        let garbage = overwritten || older.is_some() || linked.is_tombstone();
         garbage.then_some(if overwritten { newer_begin } else { commit })
     }
 
@@ -240,7 +291,7 @@ impl<V> Chain<V> {
             // The unlinked one still leads on, for those who stand on it.
             // Release: pairs with the Acquire loads of walks, which see what it leads to.
             newer.older.store(version.older.load(Ordering::Relaxed), Ordering::Release);
-            out.0.push(NonNull::from(version));
+            out.push(NonNull::from(version));
         }
     }
 
@@ -260,7 +311,7 @@ impl<V> Chain<V> {
         let mut count = (0, 0);
         let mut version = self.newest();
         while let Some(counted) = version {
-            count = (count.0 + 1, count.1 + usize::from(counted.value.is_none()));
+            count = (count.0 + 1, count.1 + usize::from(counted.is_tombstone()));
             // SAFETY: under the latch nobody cuts.
             version = unsafe { counted.older.load(Ordering::Acquire).as_ref() };
         }
@@ -268,29 +319,16 @@ impl<V> Chain<V> {
     }
 }
 
-impl<V> Drop for Chain<V> {
-    fn drop(&mut self) {
-        if model_failed() {
-            return;
-        }
+impl<V> Chain<V> {
+    /// Takes all versions out. The caller has the chain for itself.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = NonNull<Version<V>>> {
         // AcqRel: nobody else has the chain any more; loom has no cheaper way to ask.
         let mut next = self.head.swap(ptr::null_mut(), Ordering::AcqRel);
-        // A loop, not recursion: chains can be long.
-        while let Some(version) = NonNull::new(next) {
+        std::iter::from_fn(move || {
+            let version = NonNull::new(next)?;
             // SAFETY: the chain is the only owner of what it links to.
-            unsafe {
-                next = version.as_ref().older.load(Ordering::Relaxed);
-                free(version);
-            }
-        }
-    }
-}
-
-impl<V> Drop for Unlinked<V> {
-    fn drop(&mut self) {
-        if !model_failed() {
-            // SAFETY: what was unlinked has no other owner.
-            self.0.drain(..).for_each(|version| unsafe { free(version) });
-        }
+            next = unsafe { version.as_ref() }.older.load(Ordering::Relaxed);
+            Some(version)
+        })
     }
 }

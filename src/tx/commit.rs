@@ -10,8 +10,8 @@
 //!                      wait      until w >= c; only then does the caller hear of it
 //! ```
 //!
-//! Every failure leaves before `append`, by one path: the leases end, the versions stay
-//! with the write set, which frees them.
+//! Every failure leaves before `append`, by one path: the leases end, and the versions go
+//! with them.
 
 use std::sync::Arc;
 
@@ -94,7 +94,6 @@ impl Core<'_> {
             Err(refusal) => return self.aborted(&refusal),
         };
         // From here on nothing of the user's runs and nothing can fail (I6).
-        self.tables.iter().for_each(|table| table.hand_over());
         let overwritten = sealed.install(commit);
         self.engine.publisher.installed(&self.engine.registry, commit);
         self.engine.publisher.wait_for(&self.engine.registry, commit);

@@ -15,7 +15,7 @@ use crate::store::Quiet;
 use crate::store::collector::{Harvest, Overwritten, Round};
 use crate::store::index::Records;
 use crate::store::leaf::Entry;
-use crate::store::record::{Record, RecordId};
+use crate::store::record::{Record, RecordId, Shared};
 use crate::store::registry::Walker;
 use crate::store::version::{Unlinked, Version};
 use crate::tx::read_set::{Bounds, Observed, above, below};
@@ -40,7 +40,7 @@ const FEW: usize = 16;
 
 /// One write: the record that it goes to and the version that it puts there.
 pub(crate) struct Write<K, V> {
-    pub(crate) record: Arc<Record<K, V>>,
+    pub(crate) record: Shared<K, V>,
     pub(crate) version: NonNull<Version<V>>,
 }
 
@@ -66,7 +66,8 @@ pub(crate) trait CommitPart: Footprinted {
     /// Installs every write. No user code runs. Returns what is to be collected some day,
     /// with the commit at which all of it has ended; none if nothing.
     fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Arc<dyn Overwritten>)>;
-    /// Gives the leases up: there will be no commit.
+    /// Gives the leases and the versions up: there will be no commit. Runs the user's `Drop`,
+    /// and `cmp`; neither can panic out of it.
     fn release(&self);
 }
 
@@ -187,7 +188,7 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
                 ended = ended.max(with);
                 overwrote += 1;
                 if self.writes.len() > FEW {
-                    records.push(Arc::clone(&write.record));
+                    records.push(write.record.clone());
                 }
             }
         }
@@ -203,6 +204,9 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
 
     fn release(&self) {
         for write in &self.writes {
+            // SAFETY: it was not installed, and nobody asks a commit for its values that was
+            // not appended.
+            unsafe { write.record.free(write.version) };
             self.table.index.give_up(&write.record);
         }
     }
@@ -238,22 +242,23 @@ impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
 /// Unlinks what nobody can see in these records.
 fn collect<'r, K: Key, V: Value>(
     table: &Arc<TableInner<K, V>>,
-    records: impl Iterator<Item = &'r Arc<Record<K, V>>>,
+    records: impl Iterator<Item = &'r Shared<K, V>>,
     round: &Round<'_>,
     harvest: &mut Harvest,
 ) {
-    let mut unlinked = Unlinked::default();
     let mut held: BTreeMap<u64, Records<K, V>> = BTreeMap::new();
     for record in records {
-        let hold = |pin| held.entry(pin).or_default().push(Arc::clone(record));
-        if record.collect(round.pins, round.vanished, &mut unlinked, hold) {
+        let hold = |pin| held.entry(pin).or_default().push(record.clone());
+        let mut unlinked = Unlinked::new();
+        let dead = record.collect(round.pins, round.vanished, &mut unlinked, hold);
+        table.index.count_unlinked(unlinked.len());
+        record.retire(unlinked, &mut harvest.unlinked);
+        if dead {
             // The tombstone goes with the record: whoever holds an older index may
             // still be looking at it.
             table.index.take_out(record);
         }
     }
-    table.index.count_unlinked(unlinked.len());
-    unlinked.retire(&mut harvest.unlinked);
     if held.is_empty() {
         return;
     }

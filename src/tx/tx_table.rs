@@ -96,15 +96,14 @@ pub(crate) trait AnyTxTable: Send {
     fn has_writes(&self) -> bool;
     fn has_reads(&self) -> bool;
     /// Adds this table's share to the footprint. With `writes`, leases the records that
-    /// the commit will write and returns what installs them. Takes the reads.
+    /// the commit will write and returns what installs them, which has the versions from then
+    /// on. Takes the reads.
     fn seal(
         &self,
         footprint: &mut Footprint,
         writes: bool,
         walker: Walker<'_>,
     ) -> Option<Arc<dyn CommitPart>>;
-    /// The commit is certain: its versions belong to the chains from now on.
-    fn hand_over(&self);
     /// Undoes what was written since a savepoint.
     fn roll_back_to(&self, savepoint: u64);
     /// The newest savepoint that is open is this one; 0 if there is none.
@@ -213,10 +212,6 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         writes.then_some(part as Arc<dyn CommitPart>)
     }
 
-    fn hand_over(&self) {
-        self.writes.hand_over();
-    }
-
     fn roll_back_to(&self, savepoint: u64) {
         self.writes.roll_back_to(savepoint);
     }
@@ -251,9 +246,12 @@ impl<K: Key, V: Value> TxTable<K, V> {
         let records = self.table.index.find_or_create(&keys, &walker.walk());
         part.writes.reserve(tree.len());
         let mut records = records.into_iter();
+        // From here on nothing of the user's runs: the part has the versions.
+        self.writes.hand_over();
         tree.for_each(|own| {
             if let Some(record) = records.next() {
-                part.writes.push(Write { record, version: own.version });
+                let version = record.take_in(own.version);
+                part.writes.push(Write { record, version });
             }
         });
         part.index_writes();

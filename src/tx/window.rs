@@ -13,12 +13,11 @@
 
 use std::ops::ControlFlow;
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 use crate::store::index::{Circle, Index};
 use crate::store::leaf::Entry;
 use crate::store::prefetch::prefetch;
-use crate::store::record::Record;
+use crate::store::record::{Record, Shared};
 use crate::store::registry::Walk;
 use crate::store::version::Version;
 use crate::tx::table::{Key, Value};
@@ -102,13 +101,13 @@ impl<'t, K, V> Rows<'t, K, V> {
 struct Side<'t, K, V> {
     rows: Rows<'t, K, V>,
     /// Everything up to this one was looked at.
-    at: Option<Arc<Record<K, V>>>,
+    at: Option<Shared<K, V>>,
     /// The next record has a version that is newer than the timestamp.
     newer: bool,
     /// How many entries the next walk looks at.
     next: usize,
     /// Of where the walks ended.
-    circle: Circle<Arc<Record<K, V>>>,
+    circle: Circle<Shared<K, V>>,
     /// They went round: the order is none.
     astray: bool,
 }
@@ -246,7 +245,7 @@ impl<'l, 's, 't, K: Key, V: Value> Looking<'l, 's, 't, K, V> {
         }
         if let Some(last) = last {
             let last = last.share();
-            if self.side.circle.is_closed(&last, Arc::ptr_eq) {
+            if self.side.circle.is_closed(&last, Shared::is) {
                 self.side.astray = true;
                 looked = ControlFlow::Break(());
             }

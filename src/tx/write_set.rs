@@ -54,7 +54,7 @@ pub(crate) struct WriteSet<K, V> {
     lost: RefCell<Vec<NonNull<Version<V>>>>,
     /// None before the first write under a savepoint.
     undo: RefCell<Option<Box<Undo<K, V>>>>,
-    /// Whether the versions in the tree belong to the chains by now.
+    /// Whether the versions in the tree belong to the part that installs them by now.
     handed_over: Cell<bool>,
 }
 
@@ -142,7 +142,8 @@ impl<K, V> WriteSet<K, V> {
         unsafe { &*key }
     }
 
-    /// From now on the versions in the tree belong to the chains.
+    /// From now on the versions in the tree belong to the part that installs them. They may be
+    /// elsewhere by then: nothing of the tree is asked any more.
     pub(crate) fn hand_over(&self) {
         self.handed_over.set(true);
     }

@@ -11,7 +11,7 @@ use crate::store::collector::Collector;
 use crate::store::index::Index;
 use crate::store::leaf::Entry;
 use crate::store::pins::Pins;
-use crate::store::record::Record;
+use crate::store::record::Shared;
 use crate::store::registry::Registry;
 use crate::store::version::Version;
 
@@ -29,14 +29,14 @@ impl Fixture {
         Self { index, registry, collector }
     }
 
-    fn insert(&self, key: u64) -> Arc<Record<u64, u64>> {
+    fn insert(&self, key: u64) -> Shared<u64, u64> {
         let record = self.index.find_or_create(&[&key], &self.index.walk()).remove(0);
         record.install(Version::allocate(Some(key)), 1);
         record
     }
 
     /// Removes a key whose record is known, as a collection would.
-    fn remove(&self, record: &Arc<Record<u64, u64>>) {
+    fn remove(&self, record: &Shared<u64, u64>) {
         assert!(record.lease(), "only whoever removes it seals it");
         record.install(Version::allocate(None), 2);
         let mut unlinked = crate::store::version::Unlinked::default();
@@ -44,7 +44,7 @@ impl Fixture {
         assert!(self.index.take_out(record));
         // Whoever walks over the chain of a record that is gone has found it before.
         let mut retired = Vec::new();
-        unlinked.retire(&mut retired);
+        record.retire(unlinked, &mut retired);
         retired.into_iter().for_each(|one| self.collector.retire(one));
         self.free();
     }
@@ -85,7 +85,7 @@ fn random(state: &mut u64) -> u64 {
 fn an_index_holds_what_a_map_would() {
     for seed in 1..=20 {
         let (fixture, mut state) = (Fixture::new(), 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
-        let mut model: BTreeMap<u64, Arc<Record<u64, u64>>> = BTreeMap::new();
+        let mut model: BTreeMap<u64, Shared<u64, u64>> = BTreeMap::new();
         for step in 0..2_000 {
             let key = random(&mut state) % 200;
             // It fills, is emptied to the last key, and fills again.
@@ -103,7 +103,7 @@ fn an_index_holds_what_a_map_would() {
             }
             let sought = random(&mut state) % 200;
             let walk = fixture.index.walk();
-            let found = fixture.index.get(&sought, &walk).map(Record::id);
+            let found = fixture.index.get(&sought, &walk).map(|record| record.id());
             assert_eq!(found, model.get(&sought).map(|record| record.id()), "{sought} at {step}");
             drop(walk);
             if step % 16 == 0 {

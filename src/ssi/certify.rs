@@ -98,11 +98,16 @@ fn certify(body: &Arc<Body>, view: &View, max_steps: u64, writes: bool) -> Verdi
 }
 
 /// The first entry that wrote something that the transaction observed.
-pub(crate) fn first_overwriter(body: &Body, entries: &[Entry]) -> Option<Overwriter> {
+fn first_overwriter(body: &Body, entries: &[Entry]) -> Option<Overwriter> {
     entries.iter().find_map(|entry| {
         let witness = body.footprint.observed(&entry.body.footprint)?;
         Some(Overwriter { commit: entry.commit, body: Arc::clone(&entry.body), witness })
     })
+}
+
+/// Whether one of these entries wrote something that the transaction observed.
+pub(crate) fn overwrites(body: &Body, entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| body.footprint.observed(&entry.body.footprint).is_some())
 }
 
 /// The first entry that wrote a key that the transaction writes too.

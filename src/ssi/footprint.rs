@@ -55,6 +55,11 @@ impl Signature {
         self.tables |= 1 << (table & 63);
     }
 
+    /// Whether nothing was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys == [0; 4] && self.tables == 0
+    }
+
     /// Adds all that another one has.
     pub(crate) fn add_all(&mut self, other: &Self) {
         self.keys.iter_mut().zip(&other.keys).for_each(|(mine, theirs)| *mine |= theirs);

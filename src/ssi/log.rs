@@ -21,13 +21,15 @@ use std::sync::Arc;
 
 use crate::bugs::{Bug, Bugs};
 use crate::ssi::danger::Danger;
-use crate::ssi::footprint::{Body, Footprint, Witness};
+use crate::ssi::footprint::{Body, Footprint, Signature, Witness};
 use crate::ssi::share::{Reader, Sharing, share};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// Later than every commit timestamp.
 pub(crate) const NEVER: u64 = u64::MAX;
 
+/// Signatures glanced at in one hold of the lock.
+const GLANCE: usize = 1024;
 /// Entries copied out in one hold of the lock.
 const BATCH: usize = 128;
 /// Room for so many entries is not given back.
@@ -64,6 +66,13 @@ pub(crate) struct View {
     pub(crate) entries: Vec<Entry>,
     /// The newest c that was looked at.
     pub(crate) position: u64,
+    /// Those entries after s(T) whose writes may meet what the transaction observed, as far as
+    /// the log was glanced at.
+    pub(crate) candidates: Vec<Entry>,
+    /// The newest c that was glanced at.
+    glanced: u64,
+    /// One of the candidates did overwrite something that was observed.
+    pub(crate) overwritten: bool,
     /// Published readers with s > s(T), once they were asked for.
     pub(crate) readers: Vec<Arc<Body>>,
     readers_position: u64,
@@ -76,10 +85,18 @@ impl View {
         Self {
             entries: Vec::new(),
             position: snapshot,
+            candidates: Vec::new(),
+            glanced: snapshot,
+            overwritten: false,
             readers: Vec::new(),
             readers_position: 0,
             snapshot,
         }
+    }
+
+    /// The newest c that was looked at, be it at a glance.
+    pub(crate) fn seen(&self) -> u64 {
+        self.position.max(self.glanced)
     }
 }
 
@@ -146,6 +163,8 @@ struct State {
     last: u64,
     /// Dense: the entry of c stands at c - (last - len).
     entries: VecDeque<Entry>,
+    /// What each of them wrote.
+    writes: VecDeque<Signature>,
     /// (c, s) of the retained entries whose s is smaller than that of all after them.
     oldest: VecDeque<(u64, u64)>,
     /// Ascending by their numbers.
@@ -165,6 +184,7 @@ impl CommitLog {
             state: Mutex::new(State {
                 last: 0,
                 entries: VecDeque::new(),
+                writes: VecDeque::new(),
                 oldest: VecDeque::new(),
                 readers: VecDeque::new(),
                 readers_weight: 0,
@@ -180,6 +200,27 @@ impl CommitLog {
             shared: AtomicU64::new(0),
             bounds,
             bugs,
+        }
+    }
+
+    /// Finds what may have overwritten something of `reads` since the last glance, by the
+    /// signatures alone, which lie side by side: most that is new has nothing to do with a
+    /// transaction, and to copy it would cost much more. Afterwards the view's candidates are
+    /// complete up to the newest entry.
+    ///
+    /// # Errors
+    /// `Folded` if commits that the view should hold are gone.
+    pub(crate) fn glance(&self, view: &mut View, reads: &Signature) -> Result<(), Moved> {
+        loop {
+            let state = self.state.lock();
+            if state.base() > view.snapshot {
+                return Err(Moved::Folded);
+            }
+            let complete = state.copy_candidates(view, reads);
+            drop(state);
+            if complete {
+                return Ok(());
+            }
         }
     }
 
@@ -412,19 +453,38 @@ impl State {
     }
 
     fn after(&self, position: u64) -> impl Iterator<Item = &Entry> {
+        self.entries.range(self.place_after(position)..)
+    }
+
+    fn signatures_after(&self, position: u64) -> impl Iterator<Item = &Signature> {
+        self.writes.range(self.place_after(position)..)
+    }
+
+    fn place_after(&self, position: u64) -> usize {
         // The entries at or below a view's position may be gone already.
         let skip = position.max(self.base()) - self.base();
-        self.entries.range((skip as usize).min(self.entries.len())..)
+        (skip as usize).min(self.entries.len())
+    }
+
+    /// Copies what may meet `reads` out of a batch; true if nothing is left.
+    fn copy_candidates(&self, view: &mut View, reads: &Signature) -> bool {
+        let from = self.place_after(view.glanced);
+        let batch = self.writes.range(from..).take(GLANCE).enumerate();
+        let meeting = batch.filter(|(_, writes)| reads.may_meet(writes));
+        view.candidates.extend(meeting.map(|(at, _)| self.entries[from + at].clone()));
+        let to = self.base() + self.entries.len().min(from + GLANCE) as u64;
+        view.glanced = view.glanced.max(to);
+        view.glanced == self.last
     }
 
     fn answers(&self, stance: &Stance<'_>, footprint: &Footprint) -> bool {
         match stance {
             Stance::Blind => true,
             Stance::Clear(view) => {
-                self.last - view.position <= SECOND_LOOK as u64
+                self.last - view.seen() <= SECOND_LOOK as u64
                     && self
-                        .after(view.position)
-                        .all(|entry| !footprint.reads.may_meet(&entry.body.footprint.writes))
+                        .signatures_after(view.seen())
+                        .all(|writes| !footprint.reads.may_meet(writes))
             }
             Stance::Exactly(view) => view.position == self.last,
             Stance::Edged(view, _) => {
@@ -440,6 +500,7 @@ impl State {
         }
         self.oldest.push_back((entry.commit, snapshot));
         self.last = entry.commit;
+        self.writes.push_back(entry.body.footprint.writes);
         self.entries.push_back(entry);
     }
 
@@ -521,6 +582,7 @@ impl State {
         let upto = horizon.low_water.max(fold_to);
         let gone = self.entries.partition_point(|entry| entry.commit <= upto).min(FORGET);
         let entries = self.entries.drain(..gone).collect();
+        self.writes.drain(..gone);
         let base = self.base();
         while self.oldest.front().is_some_and(|&(commit, _)| commit <= base) {
             self.oldest.pop_front();
@@ -537,6 +599,7 @@ impl State {
         // After one long transaction a long log is not needed again.
         if self.entries.len() < self.entries.capacity() / 4 && self.entries.capacity() > SPARE {
             self.entries.shrink_to(self.entries.capacity() / 2);
+            self.writes.shrink_to(self.entries.capacity() / 2);
             self.oldest.shrink_to(self.entries.capacity() / 2);
         }
         Forgotten { entries, readers }

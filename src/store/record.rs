@@ -334,9 +334,14 @@ mod tests {
         record.collect(&Pins::new(Vec::new(), 2), None, &mut unlinked, |_| {});
         record.retire(unlinked, &mut retired);
         assert!(record.lease());
-        assert!(!record.slot.holds(take_in(3)), "somebody may still look at what was unlinked");
+        let third = take_in(3);
+        assert!(!record.slot.holds(third), "somebody may still look at what was unlinked");
+        record.install(third, 3);
         drop(retired);
-        assert!(record.slot.holds(take_in(4)));
+        assert!(record.lease());
+        let fourth = take_in(4);
+        assert!(record.slot.holds(fourth));
+        record.install(fourth, 4);
     }
 
     #[test]

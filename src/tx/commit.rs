@@ -196,12 +196,16 @@ impl Core<'_> {
             };
             patience.moved();
             walk.get_or_insert_with(|| self.walker().walk());
-            let caught_up = match moved {
-                Moved::On => log.catch_up(view, false),
+            let looked = match moved {
+                Moved::On => self.look(rule, body, view, true),
                 Moved::Folded => Err(moved),
             };
-            overwriter = match caught_up {
-                Ok(()) => self.certify_writer(rule, body, view)?,
+            overwriter = match looked {
+                Ok(Look::Clear) => None,
+                Ok(Look::Overwritten) => {
+                    let steps = self.engine.config.max_search_steps;
+                    self.heed((rule.writer)(body, view, steps), body, view)?
+                }
                 Err(_) => {
                     self.renew(body)?;
                     *view = View::new(body.snapshot);
@@ -224,21 +228,26 @@ impl Core<'_> {
         Ok(())
     }
 
-    fn certify_writer(
+    /// Looks at what the log holds by now. Everything, with the published readers if they are
+    /// asked for, only if something may speak against the transaction.
+    fn look(
         &self,
         rule: &Rule,
         body: &Arc<Body>,
         view: &mut View,
-    ) -> Result<Option<Overwriter>, Refusal> {
-        if !rule.judges_writes && certify::first_overwriter(body, &view.entries).is_none() {
-            return Ok(None);
+        readers: bool,
+    ) -> Result<Look, Moved> {
+        let log = &self.engine.log;
+        if !rule.judges_writes && !view.overwritten {
+            let known = view.candidates.len();
+            log.glance(view, &body.footprint.reads)?;
+            view.overwritten = certify::overwrites(body, &view.candidates[known..]);
+            if !view.overwritten {
+                return Ok(Look::Clear);
+            }
         }
-        if self.engine.log.catch_up(view, true).is_err() {
-            // Folded: the next look at the log finds that out again.
-            return Ok(None);
-        }
-        let verdict = (rule.writer)(body, view, self.engine.config.max_search_steps);
-        self.heed(verdict, body, view)
+        log.catch_up(view, readers)?;
+        Ok(Look::Overwritten)
     }
 
     /// The commit that a certified transaction read around, if there is one.
@@ -255,7 +264,7 @@ impl Core<'_> {
             Verdict::Cycle(steps) => Err(Refusal::Cycle(body(), steps)),
             Verdict::Suspect(path) => Err(Refusal::Suspect(body(), path)),
             Verdict::LostRace(winner) => Err(Refusal::LostRace(body(), winner)),
-            Verdict::TooLong => Err(self.conservative(view.position)),
+            Verdict::TooLong => Err(self.conservative(view.seen())),
         }
     }
 
@@ -276,17 +285,24 @@ impl Core<'_> {
         let mut patience = Patience::new(self);
         let _walk = self.walker().walk();
         // Ends: each further round is another transaction's commit, or a fold.
-        while let Err(moved) = self.engine.log.end_reader(&body, view.position, publish) {
+        while let Err(moved) = self.engine.log.end_reader(&body, view.seen(), publish) {
             patience.moved();
-            let folded = moved == Moved::Folded;
-            if folded || self.engine.log.catch_up(&mut view, false).is_err() {
-                self.renew(&mut body)?;
-                view = View::new(body.snapshot);
-                continue;
-            }
             let rule = self.engine.config.certifier.rule();
-            let verdict = (rule.reader)(&body, &view, self.engine.config.max_search_steps);
-            self.heed(verdict, &body, &view)?;
+            let looked = match moved {
+                Moved::On => self.look(rule, &body, &mut view, false),
+                Moved::Folded => Err(moved),
+            };
+            match looked {
+                Ok(Look::Clear) => {}
+                Ok(Look::Overwritten) => {
+                    let verdict = (rule.reader)(&body, &view, self.engine.config.max_search_steps);
+                    self.heed(verdict, &body, &view)?;
+                }
+                Err(_) => {
+                    self.renew(&mut body)?;
+                    view = View::new(body.snapshot);
+                }
+            }
         }
         Ok(())
     }
@@ -311,6 +327,14 @@ impl Core<'_> {
         });
         (body, std::mem::take(&mut leases.0))
     }
+}
+
+/// What a look at the log found.
+enum Look {
+    /// Nothing has overwritten what the transaction observed, and the rule asks no more.
+    Clear,
+    /// Something may have; the view is complete.
+    Overwritten,
 }
 
 /// Rounds in which the log may move on before others are kept out.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ssi::TransactionId;
-use crate::ssi::footprint::Footprint;
+use crate::ssi::footprint::{Footprint, Signature};
 use crate::ssi::log::View;
 use crate::store::registry::{Pin, Role, Ticket, Walker};
 use crate::store::tally::{Count, Tally};
@@ -404,12 +404,14 @@ impl<'db> Core<'db> {
         // What the view names stays while we walk.
         let _walk = self.walker().walk();
         let mut view = View::new(self.snapshot());
-        let by_key = self.tables.iter().any(|table| table.asks_by_key());
-        if by_key && self.engine.log.catch_up(&mut view, false).is_err() {
+        let mut reads = Signature::default();
+        let by_key = self.tables.iter().filter(|table| table.asks_by_key());
+        by_key.for_each(|table| reads.add_table(table.number()));
+        if !reads.is_empty() && self.engine.log.glance(&mut view, &reads).is_err() {
             return false;
         }
-        let known = view.entries.partition_point(|entry| entry.commit <= to);
-        self.tables.iter().all(|table| table.unchanged(&view.entries[..known], to))
+        let known = view.candidates.partition_point(|entry| entry.commit <= to);
+        self.tables.iter().all(|table| table.unchanged(&view.candidates[..known], to))
     }
 
     /// The log was folded past the snapshot: moves up to the fold point if everything in

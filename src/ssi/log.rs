@@ -29,7 +29,7 @@ use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Signatures glanced at in one hold of the lock.
-const GLANCE: usize = 1024;
+const GLANCE: usize = 256;
 /// Entries copied out in one hold of the lock.
 const BATCH: usize = 128;
 /// Room for so many entries is not given back.

@@ -76,6 +76,8 @@ step cargo test --workspace
 step cargo test --features tracing --test tracing
 check_examples
 step cargo bench --no-run
+# Each of them once.
+step cargo bench --quiet -p micro -- --test
 check_versus
 printf '\n-- weight\n'
 check_weight

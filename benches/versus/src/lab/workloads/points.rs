@@ -6,14 +6,8 @@ use crate::random::{Choice, Random};
 /// The workloads of this file.
 pub fn all() -> Vec<Box<dyn Workload>> {
     vec![
-        Box::new(Mix::new(
-            "zipf 0.8, 20 % writes",
-            Shape { operations: 8, writes: 20, readers: 0 },
-        )),
-        Box::new(Mix::new(
-            "zipf 0.8, half readers",
-            Shape { operations: 8, writes: 40, readers: 50 },
-        )),
+        Box::new(Mix::new("zipf 0.8, 20 % writes", Shape { writes: 20, readers: 0 })),
+        Box::new(Mix::new("zipf 0.8, half readers", Shape { writes: 40, readers: 50 })),
         Box::new(Long { hot: Choice::new(KEYS, SKEW) }),
         Box::new(Blind),
         Box::new(Counter),
@@ -23,6 +17,8 @@ pub fn all() -> Vec<Box<dyn Workload>> {
 
 const KEYS: u64 = 1_000;
 const SKEW: f64 = 0.8;
+/// Of a transaction of [`Mix`].
+const OPERATIONS: u64 = 8;
 
 fn load(keys: u64, row: &mut dyn FnMut(usize, u64, u32)) {
     (0..keys).for_each(|key| row(0, key, 0));
@@ -36,7 +32,6 @@ struct Mix {
 }
 
 struct Shape {
-    operations: u64,
     /// Of a hundred operations of those that write.
     writes: u64,
     /// Of a hundred transactions.
@@ -76,7 +71,7 @@ impl Workload for Mix {
 
     fn transact<'a>(&'a self, seat: &'a Seat<'a>, plan: Plan, random: &'a mut Random) -> Work<'a> {
         Box::pin(async move {
-            for _ in 0..self.shape.operations {
+            for _ in 0..OPERATIONS {
                 let key = self.choice.draw(random) as u64;
                 if !plan.read_only && random.percent(self.shape.writes) {
                     if random.percent(50) {
@@ -100,7 +95,7 @@ struct Long {
 const LONG: &str = "long";
 /// Of a long transaction.
 const LOOK_UPS: u64 = 200;
-/// Rows that only they write, and others look up now and then.
+/// Rows that only they write.
 const RESULTS: u64 = 1_000;
 
 impl Workload for Long {
@@ -110,8 +105,8 @@ impl Workload for Long {
 
     fn about(&self) -> &'static str {
         "every fourth session looks 200 of 1,000 keys up, by zipf, and writes two of 1,000 results; the \
-         others change two of the same keys, and one in twenty first looks a result up; counted are \
-         the long ones"
+         others twice look one of the same keys up or, every other time, add to it; counted are the \
+         long ones"
     }
 
     fn watched(&self) -> Option<&'static str> {
@@ -136,11 +131,13 @@ impl Workload for Long {
                     seat.put(1, random.below(RESULTS), 0).await;
                 }
             } else {
-                if random.percent(5) {
-                    seat.get(1, random.below(RESULTS)).await;
-                }
                 for _ in 0..2 {
-                    seat.add(0, self.hot.draw(random) as u64, 1).await;
+                    let key = self.hot.draw(random) as u64;
+                    if random.percent(50) {
+                        seat.add(0, key, 1).await;
+                    } else {
+                        seat.get(0, key).await;
+                    }
                 }
             }
             Flow::Commit

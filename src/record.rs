@@ -5,6 +5,7 @@
 //! every lock of the engine. It is meant for checkers; it must not use the database.
 
 use std::any::Any;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
 
@@ -34,6 +35,14 @@ use crate::{Conflict, Timestamp, TransactionId};
 pub trait Recorder: Send + Sync + 'static {
     /// Takes note of one event.
     fn record(&self, event: Event<'_>);
+
+    /// What the recorder's clock says. It is asked on the thread that begins a transaction,
+    /// before the snapshot is taken, and [`Event::Begin`] brings the answer: whoever ended
+    /// before it is certainly in the snapshot, which cannot be said of the moment at which
+    /// the event is told.
+    fn clock(&self) -> u64 {
+        0
+    }
 }
 
 /// A key with its type erased; downcast it with [`RecordedKey::as_any`].
@@ -43,15 +52,32 @@ pub trait Recorder: Send + Sync + 'static {
 /// let key: &dyn RecordedKey = &7_u8;
 /// assert_eq!(key.as_any().downcast_ref::<u8>(), Some(&7));
 /// assert_eq!(format!("{key:?}"), "7");
+/// let kept = key.to_boxed();
+/// assert!(kept.compare(&9_u8).unwrap().is_lt());
+/// assert_eq!(kept.compare(&"nine"), None);
 /// ```
-pub trait RecordedKey: fmt::Debug {
+pub trait RecordedKey: fmt::Debug + Send + Sync {
     /// The key itself, to be downcast to the table's key type.
     fn as_any(&self) -> &dyn Any;
+
+    /// A clone of the key.
+    fn to_boxed(&self) -> Box<dyn RecordedKey>;
+
+    /// The order of two keys of one type; none if their types differ.
+    fn compare(&self, other: &dyn RecordedKey) -> Option<Ordering>;
 }
 
-impl<K: Any + fmt::Debug> RecordedKey for K {
+impl<K: Any + fmt::Debug + Ord + Clone + Send + Sync> RecordedKey for K {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn to_boxed(&self) -> Box<dyn RecordedKey> {
+        Box::new(self.clone())
+    }
+
+    fn compare(&self, other: &dyn RecordedKey) -> Option<Ordering> {
+        other.as_any().downcast_ref().map(|other| self.cmp(other))
     }
 }
 
@@ -163,6 +189,8 @@ pub enum Event<'a> {
         timestamp: Timestamp,
         /// Whether it can write.
         read_only: bool,
+        /// What [`Recorder::clock`] said before.
+        called: u64,
     },
     /// The snapshot slid forward to this read timestamp; everything observed so far
     /// is the same there.
@@ -249,5 +277,7 @@ pub enum Event<'a> {
         tx: TransactionId,
         /// How.
         outcome: Outcome<'a>,
+        /// What the user called it.
+        label: Option<&'a str>,
     },
 }

@@ -119,6 +119,7 @@ impl<'db> Core<'db> {
             (true, true) => Role::Reader,
             (false, true) => Role::Untracked,
         };
+        let called = Hook::clock(&engine);
         let ticket = engine.registry.register(role);
         let snapshot = ticket.timestamp();
         let safe = serializable && read_only && engine.is_safe(snapshot);
@@ -152,7 +153,7 @@ impl<'db> Core<'db> {
             ended: Cell::new(false),
         };
         core.note_origin(origin);
-        core.hook().begin(snapshot, read_only);
+        core.hook().begin(snapshot, read_only, called);
         core
     }
 
@@ -463,7 +464,7 @@ impl<'db> Core<'db> {
     pub(crate) fn end(&self, ending: &Ending<'_>) {
         if !self.ended.replace(true) {
             self.tally().count(ending.count());
-            self.hook().end(ending);
+            self.hook().end(ending, self.label.borrow().as_deref());
         }
     }
 }

@@ -76,9 +76,14 @@ mod imp {
             }
         }
 
-        pub(crate) fn begin(self, timestamp: u64, read_only: bool) {
+        /// What the recorder's clock says.
+        pub(crate) fn clock(engine: &Engine) -> u64 {
+            engine.config.recorder.as_ref().map_or(0, |recorder| recorder.clock())
+        }
+
+        pub(crate) fn begin(self, timestamp: u64, read_only: bool, called: u64) {
             let timestamp = Timestamp::from(timestamp);
-            self.tell(|tx| Event::Begin { tx, timestamp, read_only });
+            self.tell(|tx| Event::Begin { tx, timestamp, read_only, called });
         }
 
         pub(crate) fn slide(self, timestamp: u64) {
@@ -128,7 +133,7 @@ mod imp {
             self.tell(|tx| Event::RollbackTo { tx, number });
         }
 
-        pub(crate) fn end(self, ending: &Ending<'_>) {
+        pub(crate) fn end(self, ending: &Ending<'_>, label: Option<&str>) {
             let outcome = match ending {
                 Ending::Committed(commit) => Outcome::Committed(Timestamp::from(*commit)),
                 Ending::Certified => Outcome::Certified,
@@ -138,7 +143,7 @@ mod imp {
                 Ending::Limited(_) => Outcome::Limited,
                 Ending::TimedOut => Outcome::TimedOut,
             };
-            self.tell(|tx| Event::End { tx, outcome });
+            self.tell(|tx| Event::End { tx, outcome, label });
         }
     }
 }
@@ -157,7 +162,11 @@ mod imp {
             Self(PhantomData)
         }
 
-        pub(crate) fn begin(self, _timestamp: u64, _read_only: bool) {}
+        pub(crate) fn clock(_engine: &Engine) -> u64 {
+            0
+        }
+
+        pub(crate) fn begin(self, _timestamp: u64, _read_only: bool, _called: u64) {}
         pub(crate) fn slide(self, _timestamp: u64) {}
         pub(crate) fn read<K: Key>(self, _table: &str, _key: impl FnOnce() -> K, _sight: &Sight) {}
         pub(crate) fn scan<K: Key>(
@@ -176,7 +185,7 @@ mod imp {
         }
         pub(crate) fn savepoint(self, _number: u64) {}
         pub(crate) fn rollback_to(self, _number: u64) {}
-        pub(crate) fn end(self, _ending: &Ending<'_>) {}
+        pub(crate) fn end(self, _ending: &Ending<'_>, _label: Option<&str>) {}
     }
 }
 

@@ -84,7 +84,7 @@ fn place(key: &dyn RecordedKey) -> u8 {
 
 fn told(event: &Event<'_>) -> Told {
     let (tx, fact) = match *event {
-        Event::Begin { tx, timestamp, read_only } => {
+        Event::Begin { tx, timestamp, read_only, .. } => {
             (tx, Fact::Begin { s: timestamp.into(), read_only })
         }
         Event::Slide { tx, timestamp } => (tx, Fact::Slide { to: timestamp.into() }),
@@ -104,7 +104,7 @@ fn told(event: &Event<'_>) -> Told {
         }
         Event::Savepoint { tx, number } => (tx, Fact::Savepoint { number }),
         Event::RollbackTo { tx, number } => (tx, Fact::RollbackTo { number }),
-        Event::End { tx, outcome } => (tx, Fact::End(ended(outcome))),
+        Event::End { tx, outcome, .. } => (tx, Fact::End(ended(outcome))),
         _ => unreachable!("an event that this listener does not know"),
     };
     Told { tx: tx.into(), fact }

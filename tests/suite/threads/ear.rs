@@ -156,7 +156,7 @@ impl Log {
                 self.seen.push(seen);
                 tx
             }
-            Event::End { tx, outcome } => {
+            Event::End { tx, outcome, .. } => {
                 self.end(outcome);
                 if self.open.take() != Some(tx.into()) {
                     self.stray(format!("{tx} ended, which is not the open one"));

@@ -13,6 +13,8 @@ pub mod record;
 mod ssi;
 mod store;
 mod sync;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod timestamp;
 mod trace;
 mod tx;

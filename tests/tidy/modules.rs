@@ -186,7 +186,8 @@ fn is_contents_page(source: &Source) -> bool {
 fn layer(module: &[String]) -> Option<u8> {
     let segments: Vec<_> = module.iter().map(String::as_str).collect();
     match segments[..] {
-        [] => Some(4),
+        [] => Some(5),
+        ["testkit" | "bin", ..] => Some(4),
         ["db", ..] => Some(3),
         ["tx", ..] => Some(2),
         ["ssi", "conflict", ..] => Some(0),

@@ -1,0 +1,47 @@
+//! Means to check what transactions do, your own included. With the feature `testkit`.
+//!
+//! | part | what it does |
+//! | --- | --- |
+//! | [`Recording`] | notes what every transaction of a database reads and writes |
+//! | [`History`] | what was noted, as data; from and to text, also that of other checkers |
+//! | [`check()`] | judges a history: which level of isolation it keeps, or the anomaly as a circle |
+//!
+//! ```
+//! use precedent::testkit::{Level, Recording, check};
+//! use precedent::{Database, Table};
+//!
+//! let recording = Recording::new();
+//! let db = Database::builder().recorder(recording.clone()).build();
+//! let seats: Table<u32, &str> = db.table("seats")?;
+//! std::thread::scope(|scope| {
+//!     for guest in ["ada", "bob", "cleo"] {
+//!         scope.spawn(|| {
+//!             let booked = db.transact(|tx| {
+//!                 let free = (1..=2).find(|seat| tx.get(&seats, seat).is_none());
+//!                 Ok(free.map(|seat| tx.insert(&seats, seat, guest)))
+//!             });
+//!             booked.expect("somebody always gets through");
+//!         });
+//!     }
+//! });
+//! let verdict = check(&recording.take());
+//! assert!(verdict.holds(Level::StrictSerializable), "{verdict}");
+//! # Ok::<(), precedent::Error>(())
+//! ```
+//!
+//! Nothing here is used by the engine, and the judge knows nothing of it: it sees a history,
+//! whoever made it.
+
+mod assemble;
+mod check;
+mod facts;
+mod forms;
+mod history;
+mod json;
+mod names;
+mod recording;
+mod svg;
+
+pub use check::{Anomaly, AnomalyKind, Cycle, Level, Verdict, check};
+pub use history::{History, ParseError};
+pub use recording::Recording;

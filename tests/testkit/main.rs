@@ -1,0 +1,8 @@
+//! The testkit: what it records, what it finds, and whether others agree.
+
+mod agreement;
+mod anomalies;
+mod command;
+mod forms;
+mod recorded;
+mod tools;

@@ -13,7 +13,7 @@ use crate::store::pins::Pins;
 use crate::store::publisher::Publisher;
 use crate::store::registry::{PEEKED, Registry};
 use crate::store::usage::Usage;
-use crate::sync::{AtomicU64, Clock, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Clock, Ordering};
 use crate::trace;
 use crate::tx::gate::Gate;
 use crate::tx::refusal::{Ear, OnConflict};
@@ -129,6 +129,9 @@ pub(crate) struct Engine {
     pub(crate) usage: Option<Usage>,
     pub(crate) gate: Gate,
     clock: Clock,
+    /// What the last tidying left, if it got nowhere: somebody old holds it up, and to try
+    /// again at once would be in vain.
+    stuck: AtomicUsize,
     /// Predicates that panicked during a certification; shared with the footprints.
     pub(crate) panicked_predicates: Arc<AtomicU64>,
     /// Conflict hooks that panicked.
@@ -137,8 +140,8 @@ pub(crate) struct Engine {
     doomed: AtomicU64,
 }
 
-/// Entries in the log, or records to collect, beyond which every ending transaction
-/// tidies up.
+/// Entries in the log, or records to collect, beyond what was there in vain, above which every
+/// ending transaction tidies up.
 const TIDY_ABOVE: usize = 64;
 /// Otherwise one ending in so many does.
 const TIDY_EVERY: u64 = 8;
@@ -160,6 +163,7 @@ impl Engine {
             name,
             gate: Gate::new(config.max_gate_time, bugs),
             clock: Clock::start(),
+            stuck: AtomicUsize::new(0),
             config,
             registry: Arc::new(Registry::new(bugs)),
             publisher: Publisher::new(bugs),
@@ -181,9 +185,9 @@ impl Engine {
             self.tidy_now();
             return;
         }
-        let pending = self.collector.pending() + usize::from(self.collector.is_waiting());
-        let waiting = self.log.retained().max(pending);
-        let every = if waiting > TIDY_ABOVE { 1 } else { TIDY_EVERY };
+        let waiting = self.waiting();
+        let news = waiting.saturating_sub(self.stuck.load(Ordering::Relaxed));
+        let every = if news > TIDY_ABOVE { 1 } else { TIDY_EVERY };
         let crowd = (self.registry.slots_used() + self.safety.pinned()) / TIDY_PINS;
         if waiting > 0 && turn.is_multiple_of(every.max(crowd as u64)) {
             self.tidy_now();
@@ -193,6 +197,7 @@ impl Engine {
     /// As `tidy`, whoever's turn it is.
     pub(crate) fn tidy_now(&self) {
         let Some(collecting) = self.collector.try_begin() else { return };
+        let found = self.waiting();
         self.keep_timeout();
         let horizon = self.horizon();
         let before = self.log.folded();
@@ -200,6 +205,15 @@ impl Engine {
         collecting.destroy(|| drop(self.log.try_forget(horizon)));
         self.tell_folds(before);
         self.collect(&collecting, TIDY_RECORDS + self.collector.pending() / TIDY_SHARE);
+        let left = self.waiting();
+        // Relaxed: a hint.
+        self.stuck.store(if left < found { 0 } else { left }, Ordering::Relaxed);
+    }
+
+    /// How much there is to forget or to collect, now or later.
+    fn waiting(&self) -> usize {
+        let pending = self.collector.pending() + usize::from(self.collector.is_waiting());
+        self.log.retained().max(pending)
     }
 
     /// Forgets and frees everything that no open transaction can need. A value's `Drop`

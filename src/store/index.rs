@@ -288,6 +288,7 @@ impl<K: Key, V: Value> Index<K, V> {
     /// without versions is invisible.
     pub(crate) fn find_or_create(&self, keys: &[&K], walk: &Walk<'_>) -> Records<K, V> {
         let mut all = Leases { index: self, records: Records::with_capacity(keys.len()) };
+        let mut near = None;
         while let rest = &keys[all.records.len()..]
             && !rest.is_empty()
         {
@@ -299,25 +300,38 @@ impl<K: Key, V: Value> Index<K, V> {
                 continue;
             }
             // Ends: where nothing entered, somebody else was quicker.
-            if let Some(mut some) = self.enter(&rest[..rest.len().min(BATCH)], walk) {
+            if let Some((mut some, right)) = self.enter(&rest[..rest.len().min(BATCH)], near, walk)
+            {
                 all.records.append(&mut some.records);
+                near = right;
             }
         }
         std::mem::take(&mut all.records)
     }
 
-    /// Enters as many of the keys, of which there is one at least, as belong to one leaf.
-    /// None if somebody else changed that meanwhile.
-    fn enter(&self, keys: &[&K], walk: &Walk<'_>) -> Option<Leases<'_, K, V>> {
-        let (leaf, body) = self.leaf_of(|low| low <= keys[0], walk);
+    /// Enters as many of the keys, of which there is one at least, as belong to one leaf, which
+    /// may be `near`. The leaf on its right is where the next key may belong. None if somebody
+    /// else changed that meanwhile.
+    fn enter<'w>(
+        &'w self,
+        keys: &[&K],
+        near: Option<&'w Leaf<K, V>>,
+        walk: &'w Walk<'_>,
+    ) -> Option<Entered<'w, K, V>> {
+        let reaches = |low: &K| low <= keys[0];
+        let near = near.filter(|near| near.low().is_none_or(reaches));
+        let near = near.map(|near| (near, near.body(walk)));
+        let here = near.filter(|(_, body)| !body.dead && body.right_if(reaches).is_none());
+        let (leaf, body) = here.unwrap_or_else(|| self.leaf_of(reaches, walk));
         if body.dead {
             self.lead_past(leaf, walk);
             return None;
         }
         let mut leases = Leases { index: self, records: Records::new() };
         let plan = Plan::make(body, keys, &mut leases.records);
+        let right = body.right.as_deref();
         if plan.news.is_empty() {
-            return Some(leases);
+            return Some((leases, right));
         }
         let (after, leaves) = plan.bodies(body);
         if !self.swap(leaf.place(), body, after) {
@@ -329,7 +343,7 @@ impl<K: Key, V: Value> Index<K, V> {
             usage.add(plan.news.len() * Self::KEY_BYTES);
         }
         self.enter_above(&leaves, walk);
-        Some(leases)
+        Some((leases, right))
     }
 
     /// Enters new leaves in the upper level.
@@ -630,6 +644,9 @@ fn gallop<K: Ord + 'static, V>(entries: &[Entry<K, V>], key: &K) -> Result<usize
     let found = entries[from..to].binary_search_by(|entry| entry.key().cmp(key));
     found.map(|at| from + at).map_err(|at| from + at)
 }
+
+/// What entered, and the leaf on the right.
+type Entered<'w, K, V> = (Leases<'w, K, V>, Option<&'w Leaf<K, V>>);
 
 /// Leases that end again if the search is given up, be it by a panicking comparator.
 struct Leases<'i, K: Key, V: Value> {

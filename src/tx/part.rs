@@ -18,13 +18,13 @@ use crate::store::leaf::Entry;
 use crate::store::record::{Record, RecordId, Shared};
 use crate::store::registry::Walker;
 use crate::store::version::{Unlinked, Version};
-use crate::tx::read_set::{Bounds, Observed, above, below};
+use crate::tx::read_set::{Bounds, FEW_HITS, Observed, above, below};
 use crate::tx::table::{Key, TableInner, Value};
 
 /// What a transaction observed and writes in one table, after it has stopped running.
 pub(crate) struct Part<K, V> {
     pub(crate) table: Arc<TableInner<K, V>>,
-    /// Ascending.
+    /// Ascending if there are more than `FEW_HITS`.
     pub(crate) hits: SmallVec<[RecordId; 4]>,
     pub(crate) observed: Observed<K, V>,
     /// Plain ranges, ascending, disjoint.
@@ -84,7 +84,7 @@ impl<K: Key, V: Value> Footprinted for Part<K, V> {
         let writer = writer.as_any().downcast_ref::<Self>()?;
         writer.writes.iter().position(|write| {
             let record = write.record.id();
-            self.hits.binary_search(&record).is_ok()
+            self.has_hit(record)
                 || self.covers(write.record.key())
                 || self.observed.changed_by(write.record.key(), write.value())
         })
@@ -143,7 +143,7 @@ impl<K: Key, V: Value> Part<K, V> {
             let within = |key: &K| below(&bounds.upper, key);
             let is_new = |entry: &Entry<K, V>| {
                 let record = entry.record();
-                let known = self.hits.binary_search(&record.id()).is_ok();
+                let known = self.has_hit(record.id());
                 // SAFETY: the transaction has pinned the timestamp at which it is visible (I4).
                 let row = value(record).filter(|_| !known).map(|row| unsafe { row.as_ref() });
                 row.is_some_and(|row| matters(entry.key(), row))
@@ -161,6 +161,13 @@ impl<K: Key, V: Value> Part<K, V> {
                 .scans
                 .iter()
                 .any(|scan| new_in(&scan.bounds, &|key, value| scan.changed_by(key, Some(value))))
+    }
+
+    fn has_hit(&self, record: RecordId) -> bool {
+        match self.hits.len() > FEW_HITS {
+            true => self.hits.binary_search(&record).is_ok(),
+            false => self.hits.contains(&record),
+        }
     }
 
     fn writes_to(&self, record: RecordId) -> bool {

@@ -187,6 +187,9 @@ impl<K: Ord, V> Observed<K, V> {
 /// Hits are deduplicated when there are so many, and whenever they double afterwards.
 const COMPACT_ABOVE: usize = 1024;
 
+/// So many hits are sought one by one; to sort them would cost more.
+pub(crate) const FEW_HITS: usize = 32;
+
 /// What a running transaction has observed in one table.
 pub(crate) struct ReadSet<K, V> {
     hits: SmallVec<[Hit<V>; 4]>,
@@ -230,9 +233,12 @@ impl<K, V> ReadSet<K, V> {
         self.hits.dedup_by_key(|hit| hit.record);
     }
 
-    /// What is asked by key, and the records of the hits, ascending. The hits stay.
+    /// What is asked by key, and the records of the hits: once each and ascending, if there are
+    /// more than [`FEW_HITS`]. The hits stay.
     pub(crate) fn seal(&mut self) -> (Observed<K, V>, SmallVec<[RecordId; 4]>) {
-        self.compact();
+        if self.hits.len() > FEW_HITS {
+            self.compact();
+        }
         let mut records = SmallVec::with_capacity(self.hits.len());
         self.hits.iter().for_each(|hit| records.push(hit.record));
         (std::mem::take(&mut self.observed), records)

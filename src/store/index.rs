@@ -294,9 +294,8 @@ impl<K: Key, V: Value> Index<K, V> {
         {
             if keys.len() <= FEW
                 && let Some(found) = self.entry(rest[0], walk)
-                && found.record().lease()
+                && all.add(found.record(), || found.share())
             {
-                all.records.push(found.share());
                 continue;
             }
             // Ends: where nothing entered, somebody else was quicker.
@@ -306,7 +305,7 @@ impl<K: Key, V: Value> Index<K, V> {
                 near = right;
             }
         }
-        std::mem::take(&mut all.records)
+        all.keep()
     }
 
     /// Enters as many of the keys, of which there is one at least, as belong to one leaf, which
@@ -327,7 +326,7 @@ impl<K: Key, V: Value> Index<K, V> {
             self.lead_past(leaf, walk);
             return None;
         }
-        let mut leases = Leases { index: self, records: Records::new() };
+        let mut leases = Leases::new(self);
         let plan = Plan::make(body, keys, &mut leases.records);
         let right = body.right.as_deref();
         if plan.news.is_empty() {
@@ -649,9 +648,33 @@ fn gallop<K: Ord + 'static, V>(entries: &[Entry<K, V>], key: &K) -> Result<usize
 type Entered<'w, K, V> = (Leases<'w, K, V>, Option<&'w Leaf<K, V>>);
 
 /// Leases that end again if the search is given up, be it by a panicking comparator.
-struct Leases<'i, K: Key, V: Value> {
+pub(crate) struct Leases<'i, K: Key, V: Value> {
     index: &'i Index<K, V>,
     records: Records<K, V>,
+}
+
+impl<'i, K: Key, V: Value> Leases<'i, K, V> {
+    pub(crate) fn new(index: &'i Index<K, V>) -> Self {
+        Self { index, records: Records::new() }
+    }
+
+    /// Leases a record; false if it is about to leave the index.
+    pub(crate) fn add(
+        &mut self,
+        record: &Record<K, V>,
+        share: impl FnOnce() -> Shared<K, V>,
+    ) -> bool {
+        let leased = record.lease();
+        if leased {
+            self.records.push(share());
+        }
+        leased
+    }
+
+    /// What was leased, for the caller to give up.
+    pub(crate) fn keep(mut self) -> Records<K, V> {
+        std::mem::take(&mut self.records)
+    }
 }
 
 impl<K: Key, V: Value> Drop for Leases<'_, K, V> {

@@ -7,7 +7,7 @@
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::store::pins::Pins;
 use crate::store::place::Retired;
@@ -22,6 +22,29 @@ use crate::sync::{Mutex, Sharers, model_failed};
 /// is compared any more by then.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct RecordId(pub(crate) usize);
+
+impl RecordId {
+    /// The record itself.
+    ///
+    /// # Safety
+    /// It is of these types, and there.
+    pub(crate) unsafe fn record<'r, K, V>(self) -> &'r Record<K, V> {
+        // SAFETY: the caller says so; `leased` has exposed the box that it is in.
+        unsafe { &*ptr::with_exposed_provenance(self.0) }
+    }
+
+    /// One more count of the record.
+    ///
+    /// # Safety
+    /// As for [`record`](Self::record).
+    pub(crate) unsafe fn share<K, V>(self) -> Shared<K, V> {
+        // SAFETY: as in `record`; whoever knows that it is there knows of a count.
+        unsafe {
+            self.record::<K, V>().sharers.add();
+            Shared(NonNull::new_unchecked(ptr::with_exposed_provenance_mut(self.0)))
+        }
+    }
+}
 
 /// A key of a table with its version chain.
 ///
@@ -167,7 +190,10 @@ impl<K, V> Record<K, V> {
             state: Mutex::new(State { leases: 1, sealed: false, occupied: false, horizon }),
             sharers: Sharers::one(),
         });
-        Shared(NonNull::from(Box::leak(record)))
+        let record = Box::into_raw(record);
+        record.expose_provenance();
+        // SAFETY: a box is not null.
+        Shared(unsafe { NonNull::new_unchecked(record) })
     }
 
     pub(crate) fn key(&self) -> &K {

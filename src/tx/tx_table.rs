@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use crate::ssi::footprint::{Footprint, Part as Footprinted, Signature};
 use crate::ssi::log::Entry;
 use crate::store::Quiet;
+use crate::store::index::{Leases, Records};
 use crate::store::record::{Record, RecordId};
 use crate::store::registry::Walker;
 use crate::store::version::Version;
@@ -21,6 +22,9 @@ use crate::tx::part::{CommitPart, Part, Write, coalesce};
 use crate::tx::read_set::{Bounds, ReadSet, Scan, with_observed};
 use crate::tx::table::{Key, Table, TableInner, Value};
 use crate::tx::write_set::WriteSet;
+
+/// Among so many records that were read, those of the keys that are written are looked for.
+const FEW_READ: usize = 8;
 
 /// One table of a running transaction.
 pub(crate) struct TxTable<K, V> {
@@ -238,12 +242,40 @@ impl<K: Key, V: Value> TxTable<K, V> {
         hit || with_observed(&self.reads, |observed| observed.changed_by(record.key(), None))
     }
 
+    /// Leases the records of the keys, if all of them were read, and not much else: then there
+    /// is nothing to search for. Runs `cmp`.
+    fn lease_read(&self, keys: &[&K]) -> Option<Records<K, V>> {
+        let read: SmallVec<[RecordId; FEW_READ]> = {
+            let reads = self.reads.borrow();
+            let few = keys.len() <= reads.hits().len() && reads.hits().len() <= FEW_READ;
+            few.then(|| reads.hits().iter().map(|hit| hit.record).collect())?
+        };
+        let mut leased = Leases::new(&self.table.index);
+        for &key in keys {
+            // The newest first: what is changed was read just before.
+            let found = read.iter().rev().find_map(|id| {
+                // SAFETY: the snapshot, which is pinned, sees a version of it, so that it is in
+                // the index, which has a count of it (I5).
+                let record: &Record<K, V> = unsafe { id.record() };
+                record.key().cmp(key).is_eq().then_some((record, id))
+            });
+            let (record, id) = found?;
+            // SAFETY: as above.
+            if !leased.add(record, || unsafe { id.share() }) {
+                return None;
+            }
+        }
+        Some(leased.keep())
+    }
+
     /// Finds or creates the record of every write. Runs `cmp` and `clone`.
     fn lease(&self, part: &mut Part<K, V>, walker: Walker<'_>) {
         let tree = self.writes.frozen();
         let mut keys: SmallVec<[&K; 2]> = SmallVec::with_capacity(tree.len());
         tree.for_each(|own| keys.push(&own.key));
-        let records = self.table.index.find_or_create(&keys, &walker.walk());
+        let records = self.lease_read(&keys);
+        let records =
+            records.unwrap_or_else(|| self.table.index.find_or_create(&keys, &walker.walk()));
         part.writes.reserve(tree.len());
         let mut records = records.into_iter();
         // From here on nothing of the user's runs: the part has the versions.
@@ -275,11 +307,15 @@ impl<K: Key, V: Value> Part<K, V> {
     /// Makes the ranges independent of the transaction that drove them: plain ones become
     /// segments, merged and ordered; masked and filtered ones keep what they need.
     fn keep_ranges(&mut self) {
-        let (plain, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.observed.scans)
-            .into_iter()
-            .filter(Scan::observes)
-            .partition(|scan| scan.mask.is_empty() && scan.predicate.is_none());
-        self.ranges = coalesce(plain.iter().flat_map(segments).collect());
+        let (mut plain, mut others) = (Vec::new(), Vec::new());
+        for scan in std::mem::take(&mut self.observed.scans) {
+            if scan.mask.is_empty() && scan.predicate.is_none() {
+                plain.extend(segments(&scan));
+            } else if scan.observes() {
+                others.push(scan);
+            }
+        }
+        self.ranges = if plain.len() > 1 { coalesce(plain) } else { plain };
         self.observed.scans = others;
         for scan in &mut self.observed.scans {
             scan.front = scan.front.keep();

@@ -354,7 +354,11 @@ impl<K: Key, V: Value> Index<K, V> {
             let before = self.upper.look(walk);
             let mut after = before.clone();
             for separator in leaves.iter().filter_map(Separator::new) {
-                match after.find(|other| other.low().cmp(separator.low())) {
+                let compare = |other: &Separator<K, V>| other.low().cmp(separator.low());
+                // Keys that come in their order come at the end.
+                let (last, end) = after.end();
+                let appends = last.is_none_or(|last| compare(last).is_lt());
+                match if appends { Err(end) } else { after.find(compare) } {
                     Ok(path) => drop(after.replace_at(&path, separator)),
                     Err(path) => after.insert_at(&path, separator),
                 }

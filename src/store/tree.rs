@@ -156,6 +156,28 @@ impl<P> Tree<P> {
         }
     }
 
+    /// The last item, and the position after it.
+    pub(crate) fn end(&self) -> (Option<&P>, Path) {
+        let mut path = Path::START;
+        let mut node = self.root.as_deref();
+        loop {
+            match node {
+                Some(Node::Inner(children)) => {
+                    path.push(children.len() - 1);
+                    node = children.last().map(|(_, child)| &**child);
+                }
+                Some(Node::Leaf(items)) => {
+                    path.push(items.len());
+                    return (items.last(), path);
+                }
+                None => {
+                    path.push(0);
+                    return (None, path);
+                }
+            }
+        }
+    }
+
     /// As [`last_within`](Self::last_within), the item itself.
     pub(crate) fn floor(&self, mut within: impl FnMut(&P) -> bool) -> Option<&P> {
         let mut node = self.root.as_deref()?;

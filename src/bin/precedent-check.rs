@@ -5,7 +5,8 @@
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
-use precedent::testkit::{History, Level, Verdict, check};
+use precedent::testkit::{History, Level, Verdict, check, histories};
+use precedent::{Builder, Database, Isolation};
 
 const HELP: &str = "\
 precedent-check [OPTIONS] FILE
@@ -13,9 +14,12 @@ precedent-check [OPTIONS] FILE
 Judges a history of transactions: whether it is strictly serializable, or which anomaly it has.
 
 FILE, or `-` for the standard input, has one JSON object a line: as `History::to_json_lines`
-writes it, or as Elle and adya do (list-append, rw-register).
+writes it, or as Elle and adya do (list-append, rw-register). Or it is a script (see
+`precedent::testkit::histories`): then it is run on this engine, in every order that it asks for,
+compared with what it says, and what happened is judged.
 
   --level LEVEL   what it must keep: read-committed, snapshot, serializable, strict (the default)
+  --snapshot      runs a script under snapshot isolation, and only judges what happens
   --dot FILE      writes the first circle for Graphviz
   --svg FILE      writes the first circle as a picture
   --quiet         prints nothing but mistakes
@@ -29,6 +33,7 @@ struct Options {
     level: Level,
     dot: Option<String>,
     svg: Option<String>,
+    snapshot: bool,
     quiet: bool,
 }
 
@@ -57,6 +62,10 @@ fn main() -> ExitCode {
 /// Whether the level is kept.
 fn run(options: &Options) -> Result<bool, String> {
     let text = read(&options.file)?;
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty());
+    if first.is_some_and(|line| !line.starts_with(['{', '['])) {
+        return run_scripts(options, &text);
+    }
     let history = History::parse(&text).map_err(|error| format!("{}: {error}", options.file))?;
     let verdict = check(&history);
     draw(options, &verdict)?;
@@ -64,6 +73,40 @@ fn run(options: &Options) -> Result<bool, String> {
         tell(&verdict.to_string());
     }
     Ok(verdict.holds(options.level))
+}
+
+fn builder(options: &Options) -> Builder {
+    let isolation = if options.snapshot { Isolation::Snapshot } else { Isolation::Serializable };
+    Database::builder().isolation(isolation)
+}
+
+/// Whether all scripts are kept, and the level in all orders.
+fn run_scripts(options: &Options, text: &str) -> Result<bool, String> {
+    let scripts = histories::parse(text).map_err(|error| format!("{}: {error}", options.file))?;
+    let mut all_kept = true;
+    for script in scripts {
+        let mut story = String::new();
+        let recorded = script.record(|| builder(options)).map_err(|error| error.to_string())?;
+        let orders = recorded.len();
+        let verdicts = recorded.iter().map(check);
+        let broken: Vec<Verdict> =
+            verdicts.filter(|verdict| !verdict.holds(options.level)).collect();
+        if let Some(verdict) = broken.first() {
+            draw(options, verdict)?;
+            story =
+                format!("{} of {orders} orders break it; the first one:\n{verdict}", broken.len());
+        } else if !options.snapshot
+            && let Err(failure) = script.verify(|| builder(options))
+        {
+            story = failure.to_string();
+        }
+        all_kept &= story.is_empty();
+        if !options.quiet {
+            let result = if story.is_empty() { "kept" } else { "BROKEN" };
+            tell(&format!("{:<60}{orders:>6} orders  {result}\n{story}", script.name()));
+        }
+    }
+    Ok(all_kept)
 }
 
 fn draw(options: &Options, verdict: &Verdict) -> Result<(), String> {
@@ -94,12 +137,14 @@ impl Options {
             level: Level::StrictSerializable,
             dot: None,
             svg: None,
+            snapshot: false,
             quiet: false,
         };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value"));
             match word.as_str() {
                 "--help" | "-h" => return Ok(None),
+                "--snapshot" => options.snapshot = true,
                 "--quiet" => options.quiet = true,
                 "--level" => options.level = level(&value()?)?,
                 "--dot" => options.dot = Some(value()?),

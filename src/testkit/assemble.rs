@@ -62,7 +62,8 @@ impl Assembly {
         for fact in recorded.facts {
             self.fact(&mut progress, fact);
         }
-        let mut tx = Tx::new(recorded.id, ending.outcome);
+        // The engine's numbers are long: they name slots.
+        let mut tx = Tx::new(self.history.len() as u64 + 1, ending.outcome);
         tx.label = ending.label;
         tx.called = Some(recorded.called);
         tx.ended = Some(ending.moment);

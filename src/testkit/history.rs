@@ -194,13 +194,13 @@ impl History {
         &self.ops[tx.first as usize..(tx.first + tx.count) as usize]
     }
 
-    /// What a transaction is called.
+    /// What a transaction is called: its label, with its number if others have the same one.
+    /// O(n): only witnesses are ever named.
     pub(super) fn name_of(&self, tx: usize) -> String {
         let tx = &self.txs[tx];
-        match &tx.label {
-            Some(label) => format!("T{} ({label})", tx.id),
-            None => format!("T{}", tx.id),
-        }
+        let Some(label) = &tx.label else { return format!("T{}", tx.id) };
+        let same = self.txs.iter().filter(|other| other.label.as_ref() == Some(label)).take(2);
+        if same.count() > 1 { format!("{label}#{}", tx.id) } else { label.to_string() }
     }
 
     /// What a version is called.

@@ -5,6 +5,7 @@
 //! | [`Recording`] | notes what every transaction of a database reads and writes |
 //! | [`History`] | what was noted, as data; from and to text, also that of other checkers |
 //! | [`check()`] | judges a history: which level of isolation it keeps, or the anomaly as a circle |
+//! | [`histories`] | scripts of interleaved transactions, run against a database |
 //!
 //! ```
 //! use precedent::testkit::{Level, Recording, check};
@@ -36,6 +37,7 @@ mod assemble;
 mod check;
 mod facts;
 mod forms;
+pub mod histories;
 mod history;
 mod json;
 mod names;

@@ -52,6 +52,26 @@ fn mistakes_end_with_two_and_say_where() {
 }
 
 #[test]
+fn a_script_is_run_and_judged() {
+    let script = "# Each reads what the other one writes.\nin every order\nT1 get x -> none\n\
+                  T1 insert y 1\nT1 commit\nT2 get y -> none\nT2 insert x 1\nT2 commit\n\
+                  then the last to commit conflicts\n";
+    let (code, out, err) = run(&["-"], script);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("20 orders  kept"), "{out}");
+    let (code, out, _) = run(&["--snapshot", "-"], script);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("20 of 20 orders break it") && out.contains("write skew"), "{out}");
+    let wrong = script.replace("the last to commit conflicts", "nobody conflicts");
+    let (code, out, _) = run(&["-"], &wrong);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("conflicts without sliding, and should not"), "{out}");
+    let (code, _, err) = run(&["-"], &script.replace("get x", "gett x"));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("-: line 3: not a step: gett x"), "{err}");
+}
+
+#[test]
 fn the_circle_is_written_as_a_graph_and_as_a_picture() {
     let folder = std::env::temp_dir().join(format!("precedent-check-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");

@@ -1,7 +1,7 @@
 //! The forms of a history: what is written is read back, and judged alike.
 
 use adya::{Opts, Valid, Workload};
-use precedent::testkit::{History, Level, Recording, check};
+use precedent::testkit::{History, Level, Recording, check, histories};
 use precedent::{Database, Isolation, Table};
 
 use crate::tools::{Random, judge, kept};
@@ -73,6 +73,22 @@ fn every_form_of_a_history_is_judged_alike() {
         assert!(levels.iter().all(|level| registers.holds(*level)), "{registers}\n{verdict}");
     }
     assert!((20..90).contains(&broken), "{broken} of 100 under snapshot isolation");
+}
+
+#[test]
+fn a_script_of_a_history_does_the_same_again() {
+    let mut conflicts = 0;
+    for seed in 0..200 {
+        let history = recorded(Isolation::Serializable, seed);
+        let text = history.to_script().expect("it has timestamps");
+        conflicts += usize::from(!text.contains("then nobody"));
+        let scripts = histories::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let verified = scripts[0].verify(Database::builder);
+        verified.unwrap_or_else(|failure| panic!("{failure}\n{text}\n{}", history.to_json_lines()));
+        let again = scripts[0].record(|| Database::builder().sliding(false)).expect("no limit");
+        assert!(check(&again[0]).holds(Level::StrictSerializable));
+    }
+    assert!((20..180).contains(&conflicts), "{conflicts} of 200 with conflicts");
 }
 
 #[test]

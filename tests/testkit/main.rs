@@ -5,4 +5,5 @@ mod anomalies;
 mod command;
 mod forms;
 mod recorded;
+mod scripts;
 mod tools;

@@ -37,8 +37,11 @@ enum Command {
     Probe { numbers: Vec<usize> },
     /// Two files of results: what has become faster, and what slower
     Compare(Compare),
-    /// Which of the goals that were set a file of results meets
-    Goals { file: PathBuf },
+    /// Which of the goals that were set files of results meet
+    Goals {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Dress results of a file anew
     Show(Show),
     /// One engine under several certification rules
@@ -85,7 +88,7 @@ struct Grow {
     )]
     engines: Vec<String>,
     /// Only one of: reading one key, scanning 100 keys, certification, footprint, open
-    /// snapshots, long reader
+    /// snapshots, long reader, rows of a snapshot
     #[arg(long, default_value = "")]
     only: String,
     #[command(flatten)]
@@ -114,7 +117,9 @@ struct Lab {
 
 #[derive(Args)]
 struct Show {
-    file: PathBuf,
+    /// Several are joined: what the first one lacks comes from the next
+    #[arg(required = true)]
+    from: Vec<PathBuf>,
     /// A second table, with everything
     #[arg(long)]
     details: bool,
@@ -232,7 +237,7 @@ pub fn run() -> ExitCode {
         Command::Grow(grow) => measure_growth(&grow),
         Command::Probe { numbers } => probe(&numbers),
         Command::Compare(two) => compare_two(&two),
-        Command::Goals { file } => show_goals(&file),
+        Command::Goals { files } => show_goals(&files),
         Command::Show(one) => show_one(&one),
         Command::Lab(lab) => experiment(&lab),
     };
@@ -310,15 +315,19 @@ fn read(path: &Path) -> Result<Results, String> {
     Results::from_json(&text).map_err(failed)
 }
 
-fn show_goals(file: &Path) -> Result<(), String> {
-    let results = read(file)?;
-    let Plan { keys, repeats, .. } = results.plan;
-    if keys != 100_000 || repeats < 11 {
-        eprintln!(
-            "warning: the goals are set for 100000 keys and 11 runs, not {keys} and {repeats}"
-        );
+fn show_goals(files: &[PathBuf]) -> Result<(), String> {
+    let mut all = Vec::new();
+    for file in files {
+        let results = read(file)?;
+        let Plan { keys, repeats, .. } = results.plan;
+        if !results.cells.is_empty() && (keys != 100_000 || repeats < 11) {
+            eprintln!(
+                "warning: the goals are set for 100000 keys and 11 runs, not {keys} and {repeats}"
+            );
+        }
+        all.extend(goals::goals(&results));
     }
-    print!("{}", goals::table(&goals::goals(&results)));
+    print!("{}", goals::table(&all));
     Ok(())
 }
 
@@ -339,7 +348,11 @@ fn compare_two(two: &Compare) -> Result<(), String> {
 }
 
 fn show_one(one: &Show) -> Result<(), String> {
-    let results = read(&one.file)?;
+    let mut all = one.from.iter().map(|file| read(file));
+    let mut results = all.next().ok_or("no file")??;
+    for other in all {
+        results.join(other?);
+    }
     print!("{}{}", show::table(&results, one.details), show::curves(&results));
     print!("{}", show::refusals(&results));
     one.files.write(&results)

@@ -3,7 +3,8 @@
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use crate::results::{Middle, Results};
+use crate::grow::{ALONE, BESIDE, BOXES, CERTIFICATION, LONG, ROWS, SLOW, SNAPSHOT};
+use crate::results::{Curve, Line, Middle, Results};
 use crate::show::three_digits;
 
 const OURS: &str = "precedent";
@@ -71,6 +72,8 @@ pub fn goals(results: &Results) -> Vec<Goal> {
         [READ, CHANGE, "YCSB B, uniform"].map(|one| scaling(results, one)).into_iter().flatten(),
     );
     goals.extend(memory(results));
+    goals.extend(held_versions(results));
+    goals.extend(growth(results));
     goals
 }
 
@@ -118,6 +121,45 @@ fn memory(results: &Results) -> Option<Goal> {
     Some(Goal { what: "u64 -> u64: bytes a key".to_owned(), found, limit: 96.0, at_least: false })
 }
 
+/// A reader that stays open costs one version a key.
+fn held_versions(results: &Results) -> Option<Goal> {
+    let words = |row: &&crate::results::Memory| row.engine == OURS && row.types == "u64 -> u64";
+    let held = results.memory.iter().find(words)?.held_versions?;
+    let found = Middle { median: held, low: held, high: held };
+    let what = "versions a key, every key overwritten beside a reader".to_owned();
+    Some(Goal { what, found, limit: 2.0, at_least: false })
+}
+
+/// Those that curves tell of.
+fn growth(results: &Results) -> Vec<Goal> {
+    let goal = |what, found, limit| Goal { what, found, limit, at_least: false };
+    let mut goals = Vec::new();
+    let ratio = |one: Option<&Line>, other: Option<&Line>, size| {
+        let (one, other) = (one?.at(size)?, other?.at(size)?);
+        let ratios: Vec<_> = one.iter().zip(other).map(|(one, other)| one / other).collect();
+        (!ratios.is_empty()).then(|| Middle::of(&ratios))
+    };
+    let line = |title, name| results.line(title, name);
+    let found = ratio(line(ROWS, SNAPSHOT), line(ROWS, BOXES), 1e5);
+    goals.extend(found.map(|found| {
+        goal("scanning a snapshot: times as long as a BTreeMap of boxes".to_owned(), found, 2.0)
+    }));
+    let slow = line(CERTIFICATION, SLOW).and_then(|line| line.at(1e5)).map(|trials| {
+        Middle::of(&trials.iter().map(|nanoseconds| nanoseconds / 1e6).collect::<Vec<_>>())
+    });
+    goals.extend(slow.map(|found| {
+        goal("certification over 100000 commits, slow path: milliseconds".to_owned(), found, 1.0)
+    }));
+    let last = |curve: &Curve| curve.lines.first()?.points.last().map(|point| point.0);
+    let size = results.curves.iter().find(|curve| curve.title == LONG).and_then(last);
+    for name in BESIDE {
+        let found = size.and_then(|size| ratio(line(LONG, name), line(LONG, ALONE), size));
+        let what = format!("changing one key {name}: times as long as alone");
+        goals.extend(found.map(|found| goal(what, found, 1.1)));
+    }
+    goals
+}
+
 pub fn table(goals: &[Goal]) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
@@ -143,7 +185,9 @@ pub fn table(goals: &[Goal]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{goals, table};
+    use crate::grow::{ALONE, BESIDE, BOXES, CERTIFICATION, LONG, ROWS, SLOW, SNAPSHOT};
     use crate::results::tests::results;
+    use crate::results::{Curve, Line};
 
     #[test]
     fn goals_are_judged_by_ratios_of_the_same_run() {
@@ -159,5 +203,24 @@ mod tests {
         let met: Vec<_> = goals.iter().map(super::Goal::is_met).collect();
         assert_eq!(met, [true, false], "{}", table(&goals));
         assert!(table(&goals).contains("1 of 2 goals met"));
+    }
+
+    #[test]
+    fn curves_are_judged_where_they_end_and_by_trials_of_the_same_turn() {
+        let mut results = results(&[]);
+        let mut curve = |title: &str, lines: &[(&str, f64, [f64; 3])]| {
+            let line = |(name, size, trials): &(&str, f64, [f64; 3])| {
+                Line::of(name, vec![(*size, trials.to_vec())])
+            };
+            let lines = lines.iter().map(line).collect();
+            let (x, y) = ("x".to_owned(), "time".to_owned());
+            results.curves.push(Curve { title: title.to_owned(), x, y, lines });
+        };
+        curve(ROWS, &[(SNAPSHOT, 1e5, [3.0, 6.0, 9.0]), (BOXES, 1e5, [1.0, 4.0, 6.0])]);
+        curve(CERTIFICATION, &[(SLOW, 1e5, [4e6, 5e6, 6e6])]);
+        curve(LONG, &[(ALONE, 1e3, [10.0; 3]), (BESIDE[1], 1e3, [10.5; 3])]);
+        let goals = goals(&results);
+        let found: Vec<_> = goals.iter().map(|goal| (goal.found.median, goal.is_met())).collect();
+        assert_eq!(found, [(1.5, true), (5.0, false), (1.05, true)], "{}", table(&goals));
     }
 }

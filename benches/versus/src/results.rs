@@ -156,7 +156,12 @@ pub struct Curve {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct Line {
     pub name: String,
+    /// Medians.
     pub points: Vec<(f64, f64)>,
+    /// Of each point the trials of which it is the median. Lines that were measured in turn
+    /// have those of the same turn in the same place.
+    #[serde(default)]
+    pub trials: Vec<Vec<f64>>,
 }
 
 /// A median and where it lies with 95 %.
@@ -171,6 +176,21 @@ impl Middle {
     pub fn of(values: &[f64]) -> Self {
         let (low, high) = interval(values);
         Self { median: median(values), low, high }
+    }
+}
+
+impl Line {
+    /// From the trials at each size.
+    pub fn of(name: &str, all: Vec<(f64, Vec<f64>)>) -> Self {
+        let points = all.iter().map(|(size, trials)| (*size, median(trials))).collect();
+        let trials = all.into_iter().map(|(_, trials)| trials).collect();
+        Self { name: name.to_owned(), points, trials }
+    }
+
+    /// The trials at this size.
+    pub fn at(&self, size: f64) -> Option<&[f64]> {
+        let place = self.points.iter().position(|point| point.0 == size)?;
+        self.trials.get(place).map(Vec::as_slice)
     }
 }
 
@@ -193,6 +213,31 @@ impl Measured {
 }
 
 impl Results {
+    /// Adds what another file has and this one lacks, for one page of both.
+    pub fn join(&mut self, other: Self) {
+        if self.cells.is_empty() {
+            (self.plan, self.engines) = (other.plan, other.engines);
+            (self.workloads, self.cells) = (other.workloads, other.cells);
+        }
+        if self.memory.is_empty() {
+            self.memory = other.memory;
+        }
+        let has = |curves: &[Curve], one: &Curve| curves.iter().any(|own| own.title == one.title);
+        let curves = other.curves.into_iter().filter(|one| !has(&self.curves, one));
+        let curves: Vec<_> = curves.collect();
+        self.curves.extend(curves);
+        if self.rules.is_empty() {
+            self.rules = other.rules;
+        }
+        self.host.command += &format!("; {}", other.host.command);
+    }
+
+    /// A line of a curve.
+    pub fn line(&self, title: &str, name: &str) -> Option<&Line> {
+        let curve = self.curves.iter().find(|curve| curve.title == title)?;
+        curve.lines.iter().find(|line| line.name == name)
+    }
+
     pub fn cell(&self, workload: &str, engine: &str, threads: usize) -> Option<&Cell> {
         let same = |cell: &&Cell| {
             cell.workload == workload && cell.engine == engine && cell.threads == threads
@@ -246,7 +291,10 @@ impl Results {
 
 #[cfg(test)]
 pub mod tests {
-    use super::{Cell, Engine, FORMAT, Host, Latency, Measured, Plan, Results, VERSION, Workload};
+    use super::{
+        Cell, Curve, Engine, FORMAT, Host, Latency, Line, Measured, Plan, Results, VERSION,
+        Workload,
+    };
 
     fn host() -> Host {
         Host {
@@ -329,6 +377,25 @@ pub mod tests {
     fn results_read_back_are_the_same() {
         let results = results(&[("ours", &[1.0, 3.0, 2.0]), ("theirs", &[])]);
         assert_eq!(Results::from_json(&results.to_json()), Ok(results));
+    }
+
+    #[test]
+    fn joined_results_have_what_either_had() {
+        let curve = |title: &str| Curve {
+            title: title.to_owned(),
+            x: "keys".to_owned(),
+            y: "time".to_owned(),
+            lines: vec![Line::of("ours", vec![(10.0, vec![3.0, 1.0, 2.0])])],
+        };
+        let mut one = results(&[]);
+        one.curves.push(curve("a"));
+        let mut other = results(&[("ours", &[1.0, 2.0, 3.0])]);
+        other.curves.extend([curve("a"), curve("b")]);
+        one.join(other);
+        let titles: Vec<_> = one.curves.iter().map(|curve| curve.title.as_str()).collect();
+        assert_eq!((titles, one.cells.len()), (vec!["a", "b"], 1));
+        let line = one.line("b", "ours").expect("it was joined");
+        assert_eq!((line.points[0], line.at(10.0)), ((10.0, 2.0), Some(&[3.0, 1.0, 2.0][..])));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::engines::{CONTESTANTS, Visit, with};
 use crate::progress::Progress;
 use crate::random::Random;
 use crate::results::{Curve, Line};
-use crate::statistics::median;
 
 /// Transactions of one trial.
 const READS: u32 = 20_000;
@@ -49,7 +48,7 @@ fn lines(limits: &Limits, engines: &[usize], progress: &Progress, scan: bool) ->
             let probe = Probe { keys: *size, trials: limits.trials, seed: limits.seed, scan };
             (*size as f64, with(*engine, probe))
         };
-        Line { name: name.to_owned(), points: sizes.iter().map(point).collect() }
+        Line::of(name, sizes.iter().map(point).collect())
     };
     engines.iter().map(line).collect()
 }
@@ -83,9 +82,9 @@ impl Probe {
 }
 
 impl Visit for Probe {
-    type Output = f64;
+    type Output = Vec<f64>;
 
-    fn visit<C: Contestant>(self) -> f64 {
+    fn visit<C: Contestant>(self) -> Vec<f64> {
         let mut random = Random::new(self.seed, 0);
         let keys: Vec<u64> = (0..self.keys).map(|_| random.next() >> 8).collect();
         let store = C::Store::<u64, u64>::open(1, C::ABOUT.variant);
@@ -93,7 +92,6 @@ impl Visit for Probe {
             store.write(|tx| batch.iter().try_for_each(|key| tx.put(0, *key, *key)));
         }
         self.trial(&store, &keys, &mut random);
-        let trials = (0..self.trials).map(|_| self.trial(&store, &keys, &mut random));
-        median(&trials.collect::<Vec<_>>())
+        (0..self.trials).map(|_| self.trial(&store, &keys, &mut random)).collect()
     }
 }

@@ -8,7 +8,10 @@ use super::{Limits, decades, nanoseconds};
 use crate::progress::Progress;
 use crate::random::Random;
 use crate::results::{Curve, Line};
-use crate::statistics::median;
+
+pub const LONG: &str = "Changing one key, by commits since a long transaction began";
+pub const ALONE: &str = "alone";
+pub const BESIDE: [&str; 3] = ["beside a snapshot", "beside a reader", "beside an idle writer"];
 
 const KEYS: u64 = 100_000;
 /// Transactions of which each point is the mean.
@@ -27,10 +30,10 @@ enum Who {
 pub fn beside(limits: &Limits, progress: &Progress) -> Curve {
     let sizes = decades(FIRST.min(limits.window), limits.window * 10);
     let names = [
-        ("alone", Who::Nobody),
-        ("beside a snapshot", Who::Snapshot),
-        ("beside a reader", Who::Reader),
-        ("beside an idle writer", Who::Writer),
+        (ALONE, Who::Nobody),
+        (BESIDE[0], Who::Snapshot),
+        (BESIDE[1], Who::Reader),
+        (BESIDE[2], Who::Writer),
     ];
     let mut times = vec![vec![Vec::new(); sizes.len()]; names.len()];
     for trial in 0..limits.trials {
@@ -42,17 +45,15 @@ pub fn beside(limits: &Limits, progress: &Progress) -> Curve {
             times[place].iter_mut().zip(run).for_each(|(times, time)| times.push(time));
         }
     }
-    let points = |times: &Vec<Vec<f64>>| {
-        let medians = times.iter().map(|times| median(times));
-        sizes.iter().map(|size| *size as f64).zip(medians).collect()
-    };
-    let lines = names.iter().zip(&times);
+    let lines = names.iter().zip(times);
     Curve {
-        title: "Changing one key, by commits since a long transaction began".to_owned(),
+        title: LONG.to_owned(),
         x: "commits since then".to_owned(),
         y: "time of a transaction".to_owned(),
         lines: lines
-            .map(|((name, _), times)| Line { name: (*name).to_owned(), points: points(times) })
+            .map(|((name, _), times)| {
+                Line::of(name, sizes.iter().map(|size| *size as f64).zip(times).collect())
+            })
             .collect(),
     }
 }

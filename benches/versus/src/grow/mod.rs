@@ -1,9 +1,10 @@
 //! How costs grow: a curve each, against the number of keys, the window of commits, the
-//! footprint, the open snapshots, and beside a long reader.
+//! footprint, the open snapshots, the rows of a snapshot, and beside a long reader.
 
 mod footprint;
 mod keys;
 mod long;
+mod rows;
 mod snapshots;
 mod window;
 
@@ -11,7 +12,10 @@ use std::time::Instant;
 
 use crate::progress::Progress;
 use crate::results::{Curve, Line};
-use crate::statistics::median;
+
+pub use long::{ALONE, BESIDE, LONG};
+pub use rows::{BOXES, ROWS, SNAPSHOT};
+pub use window::{CERTIFICATION, SLOW};
 
 /// How far to go.
 pub struct Limits {
@@ -27,13 +31,14 @@ pub struct Limits {
 /// All curves whose titles have this text; engines take part where keys are counted.
 pub fn grow(limits: &Limits, engines: &[usize], only: &str) -> Vec<Curve> {
     type Make = fn(&Limits, &[usize], &Progress) -> Curve;
-    let all: [(&str, Make); 6] = [
+    let all: [(&str, Make); 7] = [
         ("reading one key", keys::reads),
         ("scanning 100 keys", keys::scans),
         ("certification", |limits, _, progress| window::certification(limits, progress)),
         ("footprint", |limits, _, progress| footprint::commits(limits, progress)),
         ("open snapshots", |limits, _, progress| snapshots::open(limits, progress)),
         ("long reader", |limits, _, progress| long::beside(limits, progress)),
+        ("rows of a snapshot", |limits, _, progress| rows::scans(limits, progress)),
     ];
     let chosen = all.into_iter().filter(|(name, _)| name.contains(only));
     let progress = Progress::new(chosen.clone().count() as u64);
@@ -65,10 +70,9 @@ fn line(
     sizes.first().map(|size| measure(*size));
     let point = |size: &u64| {
         progress.say(&format!("{name}, {size}"));
-        let times: Vec<_> = (0..trials).map(|_| measure(*size)).collect();
-        (*size as f64, median(&times))
+        (*size as f64, (0..trials).map(|_| measure(*size)).collect())
     };
-    Line { name: name.to_owned(), points: sizes.iter().map(point).collect() }
+    Line::of(name, sizes.iter().map(point).collect())
 }
 
 fn nanoseconds(since: Instant) -> f64 {
@@ -91,11 +95,12 @@ mod tests {
         let limits =
             Limits { keys: 1_000, window: 100, footprint: 100, snapshots: 100, trials: 1, seed: 1 };
         let curves = grow(&limits, &[0, 7], "");
-        assert_eq!(curves.len(), 6);
+        assert_eq!(curves.len(), 7);
         for curve in curves {
             for line in &curve.lines {
                 assert!(!line.points.is_empty(), "{}: {}", curve.title, line.name);
                 assert!(line.points.iter().all(|point| point.1 > 0.0), "{}", curve.title);
+                assert!(line.trials.iter().all(|trials| trials.len() == 1), "{}", curve.title);
             }
         }
     }

@@ -288,7 +288,7 @@ mod tests {
             held: None,
             held_versions: None,
         });
-        let line = Line { name: "ours".to_owned(), points: vec![(10.0, 1.0), (100.0, 2.0)] };
+        let line = Line::of("ours", vec![(10.0, vec![1.0]), (100.0, vec![2.0])]);
         results.curves.push(Curve {
             title: "growth".to_owned(),
             x: "keys".to_owned(),

@@ -10,7 +10,7 @@ use crate::engines::CONTESTANTS;
 use crate::grow::Limits;
 use crate::measure::{self, Chosen};
 use crate::results::{Plan, Results};
-use crate::{compare, goals, grow, lab, memory, show};
+use crate::{compare, goals, grow, lab, memory, model, show};
 
 /// So long a short run takes its repeats, so that it ends within ten minutes anywhere.
 const QUICK: Duration = Duration::from_secs(270);
@@ -46,6 +46,8 @@ enum Command {
     Show(Show),
     /// One engine under several certification rules
     Lab(Lab),
+    /// How commits would scale to more cores: a law, and a simulation
+    Model(Model),
 }
 
 #[derive(Args)]
@@ -111,6 +113,14 @@ struct Compare {
 struct Lab {
     #[command(flatten)]
     arguments: lab::Arguments,
+    #[command(flatten)]
+    files: Files,
+}
+
+#[derive(Args)]
+struct Model {
+    #[command(flatten)]
+    arguments: model::Arguments,
     #[command(flatten)]
     files: Files,
 }
@@ -240,6 +250,7 @@ pub fn run() -> ExitCode {
         Command::Goals { files } => show_goals(&files),
         Command::Show(one) => show_one(&one),
         Command::Lab(lab) => experiment(&lab),
+        Command::Model(model) => show_model(&model),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -299,6 +310,14 @@ fn experiment(lab: &Lab) -> Result<(), String> {
     results.rules = rules;
     print!("{}", show::refusals(&results));
     lab.files.write(&results)
+}
+
+fn show_model(arguments: &Model) -> Result<(), String> {
+    let model::Model { curve, text } = model::model(&arguments.arguments)?;
+    let mut results = measure::empty(&usual_plan(100_000, 1)?, &[]);
+    results.curves.push(curve);
+    print!("{text}\n{}", show::curves(&results));
+    arguments.files.write(&results)
 }
 
 /// For `memory::measure`, which asks for it.

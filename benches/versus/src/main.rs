@@ -22,6 +22,7 @@ mod host;
 mod lab;
 mod measure;
 mod memory;
+mod model;
 mod progress;
 mod random;
 mod results;

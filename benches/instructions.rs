@@ -65,6 +65,11 @@ impl Fixture {
             }),
             "change" => db.transact(|tx| Ok(self.change(tx, key))),
             "write" => db.transact(|tx| Ok(tx.insert(points, key, 1))),
+            "write two" => {
+                let two = [key, self.random.key()];
+                self.db
+                    .transact(|tx| Ok(two.iter().for_each(|key| tx.insert(&self.points, *key, 1))))
+            }
             "read 8, change 2" => {
                 let keys: [u64; 8] = std::array::from_fn(|_| self.random.key());
                 self.db.transact(|tx| {

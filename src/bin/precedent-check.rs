@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
-use precedent::testkit::{History, Level, Verdict, check, histories};
+use precedent::testkit::{History, Level, Verdict, check, histories, timeline};
 use precedent::{Builder, Database, Isolation};
 
 const HELP: &str = "\
@@ -22,6 +22,7 @@ compared with what it says, and what happened is judged.
   --snapshot      runs a script under snapshot isolation, and only judges what happens
   --dot FILE      writes the first circle for Graphviz
   --svg FILE      writes the first circle as a picture
+  --html FILE     writes the history as a page with a time line
   --quiet         prints nothing but mistakes
   --help          prints this
 
@@ -33,6 +34,7 @@ struct Options {
     level: Level,
     dot: Option<String>,
     svg: Option<String>,
+    html: Option<String>,
     snapshot: bool,
     quiet: bool,
 }
@@ -68,7 +70,7 @@ fn run(options: &Options) -> Result<bool, String> {
     }
     let history = History::parse(&text).map_err(|error| format!("{}: {error}", options.file))?;
     let verdict = check(&history);
-    draw(options, &verdict)?;
+    draw(options, &history, &verdict)?;
     if !options.quiet {
         tell(&verdict.to_string());
     }
@@ -88,11 +90,11 @@ fn run_scripts(options: &Options, text: &str) -> Result<bool, String> {
         let mut story = String::new();
         let recorded = script.record(|| builder(options)).map_err(|error| error.to_string())?;
         let orders = recorded.len();
-        let verdicts = recorded.iter().map(check);
-        let broken: Vec<Verdict> =
-            verdicts.filter(|verdict| !verdict.holds(options.level)).collect();
-        if let Some(verdict) = broken.first() {
-            draw(options, verdict)?;
+        let judged = recorded.iter().map(|history| (history, check(history)));
+        let broken: Vec<(&History, Verdict)> =
+            judged.filter(|(_, verdict)| !verdict.holds(options.level)).collect();
+        if let Some((history, verdict)) = broken.first() {
+            draw(options, history, verdict)?;
             story =
                 format!("{} of {orders} orders break it; the first one:\n{verdict}", broken.len());
         } else if !options.snapshot
@@ -109,11 +111,12 @@ fn run_scripts(options: &Options, text: &str) -> Result<bool, String> {
     Ok(all_kept)
 }
 
-fn draw(options: &Options, verdict: &Verdict) -> Result<(), String> {
+fn draw(options: &Options, history: &History, verdict: &Verdict) -> Result<(), String> {
     let cycle = verdict.anomalies().iter().find_map(|anomaly| anomaly.cycle());
     let dot = options.dot.as_ref().zip(cycle.map(|cycle| cycle.dot()));
     let svg = options.svg.as_ref().zip(cycle.map(|cycle| cycle.svg()));
-    for (file, text) in dot.into_iter().chain(svg) {
+    let html = options.html.as_ref().map(|file| (file, timeline::html(history, verdict)));
+    for (file, text) in dot.into_iter().chain(svg).chain(html) {
         std::fs::write(file, text).map_err(|error| format!("{file}: {error}"))?;
     }
     Ok(())
@@ -137,6 +140,7 @@ impl Options {
             level: Level::StrictSerializable,
             dot: None,
             svg: None,
+            html: None,
             snapshot: false,
             quiet: false,
         };
@@ -148,6 +152,7 @@ impl Options {
                 "--quiet" => options.quiet = true,
                 "--level" => options.level = level(&value()?)?,
                 "--dot" => options.dot = Some(value()?),
+                "--html" => options.html = Some(value()?),
                 "--svg" => options.svg = Some(value()?),
                 flag if flag.starts_with('-') && flag != "-" => {
                     return Err(format!("no such option: `{flag}`"));

@@ -5,6 +5,7 @@
 //! | [`Recording`] | notes what every transaction of a database reads and writes |
 //! | [`History`] | what was noted, as data; from and to text, also that of other checkers |
 //! | [`check()`] | judges a history: which level of isolation it keeps, or the anomaly as a circle |
+//! | [`timeline`] | draws a history: bars over commit timestamps, versions, dependencies |
 //! | [`histories`] | scripts of interleaved transactions, run against a database |
 //!
 //! ```
@@ -43,6 +44,7 @@ mod json;
 mod names;
 mod recording;
 mod svg;
+pub mod timeline;
 
 pub use check::{Anomaly, AnomalyKind, Cycle, Level, Verdict, check};
 pub use history::{History, ParseError};

@@ -4,6 +4,7 @@ mod agreement;
 mod anomalies;
 mod command;
 mod forms;
+mod pictures;
 mod recorded;
 mod scripts;
 mod tools;

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::testkit::check::graph::{RANGE, REAL, RW, WR, WW};
+
 /// A circle of dependencies: each transaction must come before the next one, and the last
 /// one before the first.
 ///
@@ -60,6 +62,18 @@ impl Kind {
         }
     }
 
+    /// That of an edge; none if it only helps.
+    pub(super) fn of(edge: u8) -> Option<Self> {
+        Some(match edge {
+            WW => Self::Ww,
+            WR => Self::Wr,
+            RW => Self::Rw,
+            RANGE => Self::RwRange,
+            REAL => Self::RealTime,
+            _ => return None,
+        })
+    }
+
     pub(super) fn is_rw(self) -> bool {
         matches!(self, Self::Rw | Self::RwRange)
     }
@@ -113,6 +127,11 @@ impl Cycle {
     /// Each step with the one that follows it.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&Step, &Step)> {
         self.steps.iter().zip(self.steps.iter().cycle().skip(1))
+    }
+
+    /// The transactions, by their places, and how each one depends on the next.
+    pub(in crate::testkit) fn links(&self) -> impl Iterator<Item = (u32, Kind, u32)> {
+        self.pairs().map(|(step, next)| (step.tx, step.kind, next.tx))
     }
 }
 

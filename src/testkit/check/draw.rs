@@ -48,7 +48,9 @@ fn ring(cycle: &Cycle) -> String {
         let turn = number as f64;
         // Two transactions would have their arrows upon one another.
         let bend = if cycle.len() == 2 { 0.62 * RADIUS } else { 1.15 * RADIUS };
-        let (from, to) = (place(turn + 0.16, RADIUS), place(turn + 0.84, RADIUS));
+        // Room for the names, as a share of the way to the next one.
+        let room = (0.3 * count / TAU).min(0.3);
+        let (from, to) = (place(turn + room, RADIUS), place(turn + 1.0 - room, RADIUS));
         let (by, label) = (place(turn + 0.5, bend), place(turn + 0.5, bend * 0.9));
         let text = escape(format!("{} {}", step.kind.word(), step.what).trim());
         // Writing into a String cannot fail.

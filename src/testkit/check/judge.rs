@@ -4,7 +4,7 @@ use crate::testkit::check::anomaly::{Anomaly, AnomalyKind, MOST_WITNESSES};
 use crate::testkit::check::components::{Components, NONE};
 use crate::testkit::check::cycle::{Cycle, Kind, Step};
 use crate::testkit::check::edges::draw;
-use crate::testkit::check::graph::{ANTI, DATA, FREE, Graph, NO_KEY, RANGE, REAL, WR, WW};
+use crate::testkit::check::graph::{ANTI, DATA, FREE, Graph, NO_KEY, REAL, WR, WW};
 use crate::testkit::check::search::{Search, Wanted};
 use crate::testkit::check::verdict::Verdict;
 use crate::testkit::history::{History, Op};
@@ -194,13 +194,7 @@ impl Judge<'_> {
 
     fn step(&self, tx: u32, edge: u32, next: u32) -> Step {
         let (history, key) = (self.history, self.graph.key(edge));
-        let kind = match self.graph.kind(edge) {
-            WW => Kind::Ww,
-            WR => Kind::Wr,
-            REAL => Kind::RealTime,
-            RANGE => Kind::RwRange,
-            _ => Kind::Rw,
-        };
+        let kind = Kind::of(self.graph.kind(edge)).unwrap_or(Kind::RealTime);
         let [name, other] = [tx, next].map(|tx| history.name_of(tx as usize));
         let what = if key == NO_KEY { String::new() } else { history.names.full(key) };
         let written = |tx: u32| match written(history, tx, key) {

@@ -30,6 +30,7 @@ mod edges;
 mod fan;
 mod graph;
 mod judge;
+mod links;
 mod search;
 mod verdict;
 mod versions;
@@ -40,4 +41,6 @@ pub use judge::check;
 pub use verdict::Verdict;
 
 pub(super) use anomaly::MOST_WITNESSES;
+pub(super) use cycle::Kind;
+pub(super) use links::{Link, links};
 pub(super) use versions::{Place, Versions};

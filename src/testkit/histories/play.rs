@@ -35,6 +35,7 @@ impl World {
         let noise = db.table("noise")?;
         let world = Self { db, tables, noise };
         let init = world.db.begin();
+        init.label("init");
         for (key, value) in &script.init {
             write(&init, &world.tables, &Op::Insert(key.clone(), *value));
         }
@@ -50,6 +51,7 @@ impl World {
             return self.db_step(op);
         }
         let tx = self.db.begin();
+        tx.label("setup");
         write(&tx, &self.tables, op);
         tx.commit().map(drop)
     }
@@ -58,6 +60,7 @@ impl World {
         match op {
             Op::Noise(count) => (0..*count as u64).try_for_each(|turn| {
                 self.db.transact(|tx| {
+                    tx.label("noise");
                     let old = tx.get(&self.noise, &(turn % 7)).copied().unwrap_or(0);
                     tx.insert(&self.noise, turn % 7, old + 1);
                     Ok(())

@@ -68,8 +68,8 @@ pub(crate) struct Core<'db> {
     scans: Cell<u32>,
     pub(crate) savepoints: OpenSavepoints,
     own_values: Cell<u64>,
-    /// Observations counted since the last exact count, on top of it.
-    observed: Cell<u64>,
+    /// So many more observations there may be before they are counted exactly.
+    observable: Cell<u64>,
     /// The limit that was exceeded first: its end is certain to fail.
     exceeded: Cell<Option<Limit>>,
     doomed: Cell<bool>,
@@ -126,6 +126,7 @@ impl<'db> Core<'db> {
         if safe {
             engine.registry.stop_tracking(&ticket);
         }
+        let observable = Cell::new(engine.config.max_footprint);
         let core = Self {
             tables: TxTables::default(),
             engine,
@@ -145,7 +146,7 @@ impl<'db> Core<'db> {
             scans: Cell::new(0),
             savepoints: OpenSavepoints::default(),
             own_values: Cell::new(0),
-            observed: Cell::new(0),
+            observable,
             exceeded: Cell::new(None),
             doomed: Cell::new(false),
             label: RefCell::new(None),
@@ -318,17 +319,21 @@ impl<'db> Core<'db> {
     /// taken out before it is believed.
     #[inline]
     pub(crate) fn count_observation(&self) {
-        let max = self.engine.config.max_footprint;
-        let count = self.observed.get() + 1;
-        self.observed.set(count);
-        if count > max {
-            let exact: u64 = self.tables.iter().map(|table| table.observations()).sum();
-            if exact > max {
-                self.exceed(Limit::Footprint);
-            }
-            // Not again for every further one.
-            self.observed.set(exact.min(max - max / 16));
+        match self.observable.get().checked_sub(1) {
+            Some(left) => self.observable.set(left),
+            None => self.count_exactly(),
         }
+    }
+
+    #[cold]
+    fn count_exactly(&self) {
+        let max = self.engine.config.max_footprint;
+        let exact: u64 = self.tables.iter().map(|table| table.observations()).sum();
+        if exact > max {
+            self.exceed(Limit::Footprint);
+        }
+        // Not again for every further one.
+        self.observable.set(max - exact.min(max - max / 16));
     }
 
     /// Whether the commit is certain to fail. O(own writes) until it is.

@@ -184,7 +184,7 @@ impl<K: Ord, V> Observed<K, V> {
     }
 }
 
-/// Hits are deduplicated when there are so many, and whenever they double afterwards.
+/// Hits are deduplicated when there are so many and no room is left, before there is more.
 const COMPACT_ABOVE: usize = 1024;
 
 /// So many hits are sought one by one; to sort them would cost more.
@@ -193,13 +193,12 @@ pub(crate) const FEW_HITS: usize = 32;
 /// What a running transaction has observed in one table.
 pub(crate) struct ReadSet<K, V> {
     hits: SmallVec<[Hit<V>; 4]>,
-    compact_at: usize,
     pub(crate) observed: Observed<K, V>,
 }
 
 impl<K, V> Default for ReadSet<K, V> {
     fn default() -> Self {
-        Self { hits: SmallVec::new(), compact_at: COMPACT_ABOVE, observed: Observed::default() }
+        Self { hits: SmallVec::new(), observed: Observed::default() }
     }
 }
 
@@ -208,14 +207,18 @@ impl<K, V> ReadSet<K, V> {
     #[inline]
     pub(crate) fn hit(&mut self, hit: Hit<V>) {
         if self.hits.len() == self.hits.capacity() {
-            // Where there are more than a few, there are many.
-            self.hits.reserve(self.hits.len().max(28));
+            self.make_room();
         }
         self.hits.push(hit);
-        if self.hits.len() >= self.compact_at {
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        if self.hits.len() >= COMPACT_ABOVE {
             self.compact();
-            self.compact_at = (self.hits.len() * 2).max(COMPACT_ABOVE);
         }
+        // Where there are more than a few, there are many.
+        self.hits.reserve(self.hits.len().max(28));
     }
 
     /// How many keys, absences and ranges there are, each once.

@@ -21,9 +21,10 @@ use crate::store::quiet::Quiet;
 use crate::store::record::{Record, Shared};
 use crate::store::registry::Walk;
 
-/// Entries in a body, at most. Tiny where tests want splits.
+/// Entries in a body, at most: with two words of a key each, it is still a small block to an
+/// allocator. Tiny where tests want splits.
 #[cfg(not(any(test, precedent_tiny, precedent_loom, fuzzing)))]
-pub(crate) const ENTRIES: usize = 32;
+pub(crate) const ENTRIES: usize = 40;
 #[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
 pub(crate) const ENTRIES: usize = 4;
 

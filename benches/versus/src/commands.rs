@@ -89,8 +89,8 @@ struct Grow {
         default_value = "precedent,surrealmx,txn-db,ArcSwap<OrdMap>,RwLock<BTreeMap>"
     )]
     engines: Vec<String>,
-    /// Only one of: reading one key, scanning 100 keys, certification, footprint, open
-    /// snapshots, long reader, rows of a snapshot
+    /// Only one of: reading one key, scanning 100 keys, certification, search, footprint,
+    /// open snapshots, long reader, rows of a snapshot
     #[arg(long, default_value = "")]
     only: String,
     #[command(flatten)]

@@ -1,10 +1,12 @@
 //! How costs grow: a curve each, against the number of keys, the window of commits, the
-//! footprint, the open snapshots, the rows of a snapshot, and beside a long reader.
+//! footprint, the open snapshots, the rows of a snapshot, and beside a long reader or a long
+//! search.
 
 mod footprint;
 mod keys;
 mod long;
 mod rows;
+mod search;
 mod snapshots;
 mod window;
 
@@ -31,10 +33,11 @@ pub struct Limits {
 /// All curves whose titles have this text; engines take part where keys are counted.
 pub fn grow(limits: &Limits, engines: &[usize], only: &str) -> Vec<Curve> {
     type Make = fn(&Limits, &[usize], &Progress) -> Curve;
-    let all: [(&str, Make); 7] = [
+    let all: [(&str, Make); 8] = [
         ("reading one key", keys::reads),
         ("scanning 100 keys", keys::scans),
         ("certification", |limits, _, progress| window::certification(limits, progress)),
+        ("search", |limits, _, progress| search::beside(limits, progress)),
         ("footprint", |limits, _, progress| footprint::commits(limits, progress)),
         ("open snapshots", |limits, _, progress| snapshots::open(limits, progress)),
         ("long reader", |limits, _, progress| long::beside(limits, progress)),
@@ -95,7 +98,7 @@ mod tests {
         let limits =
             Limits { keys: 1_000, window: 100, footprint: 100, snapshots: 100, trials: 1, seed: 1 };
         let curves = grow(&limits, &[0, 7], "");
-        assert_eq!(curves.len(), 7);
+        assert_eq!(curves.len(), 8);
         for curve in curves {
             for line in &curve.lines {
                 assert!(!line.points.is_empty(), "{}: {}", curve.title, line.name);

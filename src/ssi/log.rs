@@ -23,6 +23,7 @@ use crate::bugs::{Bug, Bugs};
 use crate::ssi::danger::Danger;
 use crate::ssi::footprint::{Body, Footprint, Signature, Witness};
 use crate::ssi::share::{Reader, Sharing, share};
+use crate::ssi::view::View;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// Later than every commit timestamp.
@@ -58,46 +59,6 @@ pub(crate) struct Overwriter {
     pub(crate) commit: u64,
     pub(crate) body: Arc<Body>,
     pub(crate) witness: Witness,
-}
-
-/// What a transaction has looked at so far.
-pub(crate) struct View {
-    /// Every entry with c in (s(T), position], ascending.
-    pub(crate) entries: Vec<Entry>,
-    /// The newest c that was looked at.
-    pub(crate) position: u64,
-    /// Those entries after s(T) whose writes may meet what the transaction observed, as far as
-    /// the log was glanced at.
-    pub(crate) candidates: Vec<Entry>,
-    /// The newest c that was glanced at.
-    glanced: u64,
-    /// One of the candidates did overwrite something that was observed.
-    pub(crate) overwritten: bool,
-    /// Published readers with s > s(T), once they were asked for.
-    pub(crate) readers: Vec<Arc<Body>>,
-    readers_position: u64,
-    snapshot: u64,
-}
-
-impl View {
-    /// Nothing is new to a transaction that has just taken its snapshot.
-    pub(crate) fn new(snapshot: u64) -> Self {
-        Self {
-            entries: Vec::new(),
-            position: snapshot,
-            candidates: Vec::new(),
-            glanced: snapshot,
-            overwritten: false,
-            readers: Vec::new(),
-            readers_position: 0,
-            snapshot,
-        }
-    }
-
-    /// The newest c that was looked at, be it at a glance.
-    pub(crate) fn seen(&self) -> u64 {
-        self.position.max(self.glanced)
-    }
 }
 
 /// Why a transaction must look again.

@@ -9,6 +9,7 @@ pub(crate) mod footprint;
 pub(crate) mod log;
 pub(crate) mod rules;
 mod share;
+pub(crate) mod view;
 
 pub use conflict::{Conflict, ConflictReason, Edge, EdgeKind, Participant, TransactionId};
 pub use rules::Certifier;

@@ -6,6 +6,7 @@ pub(crate) mod index;
 pub(crate) mod leaf;
 pub(crate) mod pins;
 mod place;
+mod plan;
 pub(crate) mod prefetch;
 pub(crate) mod publisher;
 mod quiet;

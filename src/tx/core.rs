@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::ssi::TransactionId;
 use crate::ssi::footprint::{Footprint, Signature};
-use crate::ssi::log::View;
+use crate::ssi::view::View;
 use crate::store::registry::{Pin, Role, Ticket, Walker};
 use crate::store::tally::{Count, Tally};
 use crate::tx::engine::{Engine, Isolation, Limit};

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Verdict};
 use crate::ssi::footprint::Body;
-use crate::ssi::log::View;
 use crate::ssi::rules::{Rule, around, overwriters};
+use crate::ssi::view::View;
 
 pub(super) const RULE: Rule =
     Rule { tracks_reads: true, judges_writes: false, writer, reader: |_, _, _| Verdict::Clear };

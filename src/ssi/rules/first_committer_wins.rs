@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::ssi::certify::{Verdict, first_writer};
 use crate::ssi::footprint::Body;
-use crate::ssi::log::View;
 use crate::ssi::rules::Rule;
+use crate::ssi::view::View;
 
 pub(super) const RULE: Rule =
     Rule { tracks_reads: false, judges_writes: true, writer, reader: |_, _, _| Verdict::Clear };

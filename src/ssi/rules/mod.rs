@@ -27,7 +27,8 @@ use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Step, StepKind, Verdict};
 use crate::ssi::footprint::{Body, Witness};
-use crate::ssi::log::{Entry, View};
+use crate::ssi::log::Entry;
+use crate::ssi::view::View;
 
 mod backward;
 mod exact;

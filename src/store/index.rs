@@ -28,8 +28,9 @@ use smallvec::SmallVec;
 
 use crate::store::collector::Collector;
 use crate::store::leaf::{Body, Entry, Leaf, Separator, keep, last_count};
-use crate::store::place::{Place, Thin};
+use crate::store::place::{Place, Seats, Thin};
 use crate::store::plan::Plan;
+use crate::store::prefetch::prefetch;
 use crate::store::record::{Record, RecordId, Shared};
 use crate::store::registry::{Registry, Walk};
 use crate::store::tree::{Tree, shared_bytes};
@@ -93,6 +94,7 @@ impl<V: Send + Sync + 'static> Value for V {}
 pub(crate) struct Index<K, V> {
     upper: Place<Upper<K, V>>,
     first: Arc<Leaf<K, V>>,
+    seats: Arc<Seats>,
     registry: Arc<Registry>,
     /// Takes what is of no use any more.
     collector: Arc<Collector>,
@@ -114,9 +116,11 @@ impl<K: Key, V: Value> Index<K, V> {
         collector: &Arc<Collector>,
         usage: Option<Usage>,
     ) -> Self {
+        let seats = Seats::new();
         Self {
-            upper: Place::new(Box::default()),
-            first: Leaf::new(None, Body::empty()),
+            upper: Place::new(Box::default(), &seats),
+            first: Leaf::new(None, Body::empty(), &seats),
+            seats,
             registry: Arc::clone(registry),
             collector: Arc::clone(collector),
             usage,
@@ -155,7 +159,6 @@ impl<K: Key, V: Value> Index<K, V> {
         Q: Ord + ?Sized,
     {
         let (_, body) = self.leaf_of(|low| low.borrow() <= key, walk);
-        body.prefetch();
         let at = body.entries.binary_search_by(|entry| entry.key().borrow().cmp(key)).ok()?;
         Some(&body.entries[at])
     }
@@ -174,6 +177,9 @@ impl<K: Key, V: Value> Index<K, V> {
         let mut begun = false;
         loop {
             let entries = &body.entries;
+            if let Some(right) = &body.right {
+                prefetch(Arc::as_ptr(right));
+            }
             // The first leaf may lie before the range altogether.
             let from = if begun { 0 } else { entries.partition_point(|e| before(e.key())) };
             begun |= from < entries.len();
@@ -257,14 +263,15 @@ impl<K: Key, V: Value> Index<K, V> {
     /// The last leaf whose low key `reaches`, which holds for keys up to some point; and
     /// its body.
     fn leaf_of<'w>(&'w self, reaches: impl Fn(&K) -> bool, walk: &'w Walk<'_>) -> Found<'w, K, V> {
-        let mut leaf = self.by_upper(&reaches, walk);
-        let mut body = leaf.body(walk);
+        let (mut leaf, mut body) = self.by_upper(&reaches, walk);
         let mut turns = 0;
         while body.dead {
             turns += 1;
             let low = leaf.low().filter(|_| turns < TURNS);
-            leaf = low.map_or(&*self.first, |low| self.by_upper(|key| key < low, walk));
-            body = leaf.body(walk);
+            (leaf, body) = match low {
+                Some(low) => self.by_upper(|key| key < low, walk),
+                None => self.first(walk),
+            };
         }
         while let Some(right) = body.right_if(&reaches) {
             leaf = right;
@@ -273,9 +280,15 @@ impl<K: Key, V: Value> Index<K, V> {
         (leaf, body)
     }
 
-    fn by_upper<'w>(&'w self, reaches: impl Fn(&K) -> bool, walk: &'w Walk<'_>) -> &'w Leaf<K, V> {
-        let upper = self.upper.look(walk);
-        upper.floor(|separator| reaches(separator.low())).map_or(&*self.first, Separator::leaf)
+    fn by_upper<'w>(&'w self, reaches: impl Fn(&K) -> bool, walk: &'w Walk<'_>) -> Found<'w, K, V> {
+        match self.upper.look(walk).floor(|separator| reaches(separator.low())) {
+            Some(separator) => (separator.leaf(), separator.body(walk)),
+            None => self.first(walk),
+        }
+    }
+
+    fn first<'w>(&'w self, walk: &'w Walk<'_>) -> Found<'w, K, V> {
+        (&self.first, self.first.body(walk))
     }
 
     /// A leased record for each key: found, or created. The keys ascend. O(log n) a key, and
@@ -329,7 +342,7 @@ impl<K: Key, V: Value> Index<K, V> {
         if plan.news.is_empty() {
             return Some((leases, right));
         }
-        let (after, leaves) = plan.bodies(body);
+        let (after, leaves) = plan.bodies(body, &self.seats);
         if !self.swap(leaf.place(), body, after) {
             return None;
         }

@@ -15,8 +15,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use crate::store::place::{Place, Thin};
-use crate::store::prefetch::prefetch_all;
+use crate::store::place::{Place, Seats, Thin, View};
 use crate::store::quiet::Quiet;
 use crate::store::record::{Record, Shared};
 use crate::store::registry::Walk;
@@ -27,6 +26,9 @@ use crate::store::registry::Walk;
 pub(crate) const ENTRIES: usize = 40;
 #[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
 pub(crate) const ENTRIES: usize = 4;
+
+/// So many lines a processor can wait for at a time.
+const MOST_LINES: usize = 12;
 
 /// Whether keys are of a type whose values may be there twice, bit by bit. That they own
 /// nothing is not enough: a `Mutex` of a number owns nothing. `Copy` would be, but cannot be
@@ -231,13 +233,6 @@ impl<K, V, E: ?Sized> Body<K, V, E> {
 }
 
 impl<K, V> Body<K, V> {
-    /// Asks for all the lines of the entries at once, since a search would wait for one after
-    /// the other.
-    #[inline]
-    pub(crate) fn prefetch(&self) {
-        prefetch_all(&self.entries);
-    }
-
     /// No key in the leaf is at or above it.
     pub(crate) fn high(&self) -> Option<&K>
     where
@@ -278,9 +273,9 @@ pub(crate) struct Leaf<K, V> {
 
 impl<K: Clone + 'static, V> Leaf<K, V> {
     /// Without a low key it is the first leaf. Runs the key's `clone`.
-    pub(crate) fn new(low: Option<K>, body: Box<Body<K, V>>) -> Arc<Self> {
+    pub(crate) fn new(low: Option<K>, body: Box<Body<K, V>>, seats: &Arc<Seats>) -> Arc<Self> {
         let plain_low = low.as_ref().map_or_else(Plain::nothing, Plain::of);
-        Arc::new(Self { low: low.map(Quiet::new), plain_low, body: Place::new(body) })
+        Arc::new(Self { low: low.map(Quiet::new), plain_low, body: Place::new(body, seats) })
     }
 }
 
@@ -324,25 +319,41 @@ impl<K, V> Leaf<K, V> {
 pub(crate) struct Separator<K, V> {
     low: Plain<K>,
     leaf: Arc<Leaf<K, V>>,
+    /// Of the leaf, at which a search need not look.
+    body: View<Body<K, V>>,
 }
+
+// SAFETY: it is a leaf, and what leads to its body.
+unsafe impl<K: Send + Sync, V: Send + Sync> Send for Separator<K, V> {}
+// SAFETY: as above.
+unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Separator<K, V> {}
 
 impl<K, V> Separator<K, V> {
     /// None for the first leaf.
     pub(crate) fn new(leaf: &Arc<Leaf<K, V>>) -> Option<Self> {
         leaf.low()?;
-        Some(Self { low: leaf.plain_low.again(), leaf: Arc::clone(leaf) })
+        let body = leaf.body.view();
+        Some(Self { low: leaf.plain_low.again(), leaf: Arc::clone(leaf), body })
     }
 }
 
 impl<K, V> Clone for Separator<K, V> {
     fn clone(&self) -> Self {
-        Self { low: self.low.again(), leaf: Arc::clone(&self.leaf) }
+        Self { low: self.low.again(), leaf: Arc::clone(&self.leaf), body: self.body.clone() }
     }
 }
 
 impl<K, V> Separator<K, V> {
     pub(crate) fn leaf(&self) -> &Leaf<K, V> {
         &self.leaf
+    }
+
+    /// The leaf's body, with all its lines asked for at once, since a search would wait for
+    /// one after the other.
+    pub(crate) fn body<'w>(&self, walk: &'w Walk<'_>) -> &'w Body<K, V> {
+        let full = size_of::<Front<K, V>>() + ENTRIES * size_of::<Entry<K, V>>();
+        // SAFETY: the separator has a count of the leaf.
+        unsafe { self.body.look(full.div_ceil(64).min(MOST_LINES), walk) }
     }
 
     pub(crate) fn low(&self) -> &K

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::store::index::Records;
 use crate::store::leaf::{Body, ENTRIES, Entry, Leaf};
+use crate::store::place::Seats;
 use crate::store::record::{Record, Shared};
 
 /// New leaves, ascending.
@@ -71,7 +72,11 @@ impl<K: Ord + Clone + 'static, V> Plan<K, V> {
 
     /// One body for all entries, or for the first of them, with new leaves for the others.
     /// Keys that come at the end leave full leaves behind. Runs the key's `clone`.
-    pub(crate) fn bodies(&self, before: &Body<K, V>) -> (Box<Body<K, V>>, Leaves<K, V>) {
+    pub(crate) fn bodies(
+        &self,
+        before: &Body<K, V>,
+        seats: &Arc<Seats>,
+    ) -> (Box<Body<K, V>>, Leaves<K, V>) {
         let total = before.entries.len() + self.news.len() - self.replaced.len();
         let pieces = total.div_ceil(ENTRIES).max(1);
         let size = if self.appended { ENTRIES } else { total.div_ceil(pieces) };
@@ -94,7 +99,7 @@ impl<K: Ord + Clone + 'static, V> Plan<K, V> {
                 leaves.reverse();
                 return (body, leaves);
             }
-            let leaf = Leaf::new(Some(body.entries[0].key().clone()), body);
+            let leaf = Leaf::new(Some(body.entries[0].key().clone()), body, seats);
             right = Some(Arc::clone(&leaf));
             leaves.push(leaf);
         }

@@ -14,9 +14,9 @@ pub(crate) fn prefetch<T>(pointer: *const T) {
     let _ = pointer;
 }
 
-/// Asks for all the lines of a slice at once.
+/// Asks for so many lines from a pointer on, all at once.
 #[inline]
-pub(crate) fn prefetch_all<T>(slice: &[T]) {
-    let start = slice.as_ptr().cast::<u8>();
-    (0..size_of_val(slice)).step_by(64).for_each(|line| prefetch(start.wrapping_add(line)));
+pub(crate) fn prefetch_lines<T>(start: *const T, lines: usize) {
+    let start = start.cast::<u8>();
+    (0..lines).for_each(|line| prefetch(start.wrapping_add(line * 64)));
 }

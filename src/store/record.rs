@@ -5,12 +5,13 @@
 //! before anybody else knows of it; it is free again when that version is.
 #![allow(unsafe_code)]
 
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
 use crate::store::pins::Pins;
 use crate::store::place::Retired;
+use crate::store::prefetch::prefetch;
 use crate::store::quiet::Quiet;
 use crate::store::version::{self, Chain, Slot, Unlinked, Version};
 use crate::sync::{Mutex, Sharers, model_failed};
@@ -202,6 +203,14 @@ impl<K, V> Record<K, V> {
 
     pub(crate) fn chain(&self) -> &Chain<V> {
         &self.chain
+    }
+
+    /// Asks for the lines that a reader looks at. Only a hint.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        let start = ptr::from_ref(self).cast::<u8>();
+        prefetch(start);
+        prefetch(start.wrapping_add(offset_of!(Self, state)));
     }
 
     pub(crate) fn id(&self) -> RecordId {

@@ -16,7 +16,6 @@ use std::ptr::NonNull;
 
 use crate::store::index::{Circle, Index};
 use crate::store::leaf::Entry;
-use crate::store::prefetch::prefetch;
 use crate::store::record::{Record, Shared};
 use crate::store::registry::Walk;
 use crate::store::version::Version;
@@ -232,8 +231,9 @@ impl<'l, 's, 't, K: Key, V: Value> Looking<'l, 's, 't, K, V> {
     ) -> ControlFlow<()> {
         let mut last = None;
         let mut looked = ControlFlow::Continue(());
-        // All the lines at once, rather than one after the other.
-        entries.clone().take(self.left).for_each(|entry| prefetch(entry.record()));
+        // All the lines at once, rather than one after the other, and those of the next look.
+        let ahead = entries.clone().take(self.left * MORE);
+        ahead.for_each(|entry| entry.record().prefetch());
         entries.clone().take(self.left).for_each(|entry| entry.record().chain().prefetch());
         for entry in entries {
             if self.left == 0 || !self.at(entry.record()) {

@@ -20,8 +20,8 @@
 use std::sync::Arc;
 
 use crate::ssi::footprint::{Body, Witness};
-use crate::ssi::log::{Entry, NEVER, Overwriter};
-use crate::ssi::view::View;
+use crate::ssi::log::NEVER;
+use crate::ssi::view::{Entry, Overwriter, View};
 
 /// What the certifier found.
 pub(crate) enum Verdict {

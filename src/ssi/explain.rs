@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ssi::certify::{Member, Path, Step, StepKind};
 use crate::ssi::conflict::{Conflict, ConflictReason, Edge, EdgeKind, TransactionId};
 use crate::ssi::footprint::{Body, Witness};
-use crate::ssi::log::Overwriter;
+use crate::ssi::view::Overwriter;
 
 /// Why a transaction was refused, with what it takes to explain it.
 pub(crate) enum Refusal {

@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use crate::bugs::{Bug, Bugs};
 use crate::ssi::danger::Danger;
-use crate::ssi::footprint::{Body, Footprint, Signature, Witness};
+use crate::ssi::footprint::{Body, Footprint, Signature};
 use crate::ssi::share::{Reader, Sharing, share};
-use crate::ssi::view::View;
+use crate::ssi::view::{Entry, Overwriter, View};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// Later than every commit timestamp.
@@ -41,25 +41,6 @@ const FORGET: usize = 1024;
 const SECOND_LOOK: usize = 8;
 /// Footprints of readers are shared anew after so many publications: this share of the bound.
 const SHARE: usize = 16;
-
-/// A committed read-write transaction.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    /// c(X).
-    pub(crate) commit: u64,
-    pub(crate) body: Arc<Body>,
-    /// The first commit that X read around: `low(X)`, fixed at commit, never transitive. A
-    /// rule other than the exact one may keep an earlier one here.
-    pub(crate) overwriter: Option<Overwriter>,
-}
-
-/// The first commit that overwrote something that another transaction observed.
-#[derive(Clone)]
-pub(crate) struct Overwriter {
-    pub(crate) commit: u64,
-    pub(crate) body: Arc<Body>,
-    pub(crate) witness: Witness,
-}
 
 /// Why a transaction must look again.
 #[derive(Debug, PartialEq, Eq)]

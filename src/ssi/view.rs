@@ -1,9 +1,28 @@
-//! What a transaction has looked at of the commit log, to be certified outside its lock.
+//! Entries of the commit log, and what a transaction has looked at of them, to be certified
+//! outside its lock.
 
 use std::sync::Arc;
 
-use crate::ssi::footprint::Body;
-use crate::ssi::log::Entry;
+use crate::ssi::footprint::{Body, Witness};
+
+/// A committed read-write transaction.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    /// c(X).
+    pub(crate) commit: u64,
+    pub(crate) body: Arc<Body>,
+    /// The first commit that X read around: `low(X)`, fixed at commit, never transitive. A
+    /// rule other than the exact one may keep an earlier one here.
+    pub(crate) overwriter: Option<Overwriter>,
+}
+
+/// The first commit that overwrote something that another transaction observed.
+#[derive(Clone)]
+pub(crate) struct Overwriter {
+    pub(crate) commit: u64,
+    pub(crate) body: Arc<Body>,
+    pub(crate) witness: Witness,
+}
 
 /// What a transaction has looked at so far.
 pub(crate) struct View {

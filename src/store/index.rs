@@ -24,14 +24,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{iter, ptr, slice};
 
-use smallvec::SmallVec;
-
 use crate::store::collector::Collector;
 use crate::store::leaf::{Body, Entry, Leaf, Separator, keep, last_count};
 use crate::store::place::{Place, Seats, Thin};
 use crate::store::plan::Plan;
 use crate::store::prefetch::prefetch;
-use crate::store::record::{Record, RecordId, Shared};
+use crate::store::record::{Record, RecordId, Records, Shared};
 use crate::store::registry::{Registry, Walk};
 use crate::store::tree::{Tree, shared_bytes};
 use crate::store::usage::Usage;
@@ -47,8 +45,6 @@ const FEW: usize = 8;
 /// How often a search goes back to the left before it starts at the first leaf: an order
 /// that is none must not keep it for ever.
 const TURNS: usize = 64;
-
-pub(crate) type Records<K, V> = SmallVec<[Shared<K, V>; 2]>;
 
 /// Notices that a way leads round in a circle, as only an order that is none can make it
 /// (Brent, 1980).

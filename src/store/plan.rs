@@ -7,10 +7,9 @@ use std::{iter, slice};
 
 use smallvec::SmallVec;
 
-use crate::store::index::Records;
 use crate::store::leaf::{Body, ENTRIES, Entry, Leaf};
 use crate::store::place::Seats;
-use crate::store::record::{Record, Shared};
+use crate::store::record::{Record, Records, Shared};
 
 /// New leaves, ascending.
 pub(crate) type Leaves<K, V> = Vec<Arc<Leaf<K, V>>>;

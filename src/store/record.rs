@@ -9,6 +9,8 @@ use std::mem::{ManuallyDrop, offset_of};
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
+use smallvec::SmallVec;
+
 use crate::store::pins::Pins;
 use crate::store::place::Retired;
 use crate::store::prefetch::prefetch;
@@ -88,6 +90,8 @@ impl Horizon {
 
 /// A count of a record. Like an `Arc` that nobody refers to weakly, which takes less room.
 pub(crate) struct Shared<K, V>(NonNull<Record<K, V>>);
+
+pub(crate) type Records<K, V> = SmallVec<[Shared<K, V>; 2]>;
 
 // SAFETY: it is a shared reference, and the last one drops the record.
 unsafe impl<K: Send + Sync, V: Send + Sync> Send for Shared<K, V> {}

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::ssi::footprint::{Footprint, Part as Footprinted, Signature};
-use crate::ssi::log::Entry;
+use crate::ssi::view::Entry;
 use crate::store::Quiet;
-use crate::store::index::{Leases, Records};
-use crate::store::record::{Record, RecordId};
+use crate::store::index::Leases;
+use crate::store::record::{Record, RecordId, Records};
 use crate::store::registry::Walker;
 use crate::store::version::Version;
 use crate::tx::live::Reach;

@@ -27,8 +27,7 @@ use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Step, StepKind, Verdict};
 use crate::ssi::footprint::{Body, Witness};
-use crate::ssi::log::Entry;
-use crate::ssi::view::View;
+use crate::ssi::view::{Entry, View};
 
 mod backward;
 mod exact;

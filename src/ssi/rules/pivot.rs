@@ -19,9 +19,8 @@ use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Step, StepKind, Verdict, first_writer};
 use crate::ssi::footprint::{Body, Witness};
-use crate::ssi::log::{Entry, Overwriter};
 use crate::ssi::rules::{Rule, around, earlier_readers, overwriters, through_candidate};
-use crate::ssi::view::View;
+use crate::ssi::view::{Entry, Overwriter, View};
 
 pub(super) const RULE: Rule = Rule { tracks_reads: true, judges_writes: true, writer, reader };
 

@@ -24,9 +24,8 @@ use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, StepKind, Verdict};
 use crate::ssi::footprint::Body;
-use crate::ssi::log::{Entry, Overwriter};
 use crate::ssi::rules::{Before, Rule, around, earlier_readers, overwriters, through_candidate};
-use crate::ssi::view::View;
+use crate::ssi::view::{Entry, Overwriter, View};
 
 pub(super) const RULE: Rule = Rule { tracks_reads: true, judges_writes: false, writer, reader };
 

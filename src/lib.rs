@@ -66,6 +66,7 @@ mod book {
         simpler: "docs/06-when-something-simpler-is-enough.md",
         safe_snapshots: "docs/07-safe-snapshots.md",
         other_rules: "docs/08-other-rules.md",
+        checking: "docs/09-checking-your-own-transactions.md",
         speed: "docs/10-speed.md",
         dump_format: "docs/dump-format.md",
         orderings: "docs/orderings.md",

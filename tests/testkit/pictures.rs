@@ -1,7 +1,9 @@
 //! Pictures: what is in them, and that they are whole.
 
-use precedent::testkit::{History, check, histories, timeline};
-use precedent::{Database, Isolation};
+use std::path::Path;
+
+use precedent::testkit::{History, Recording, check, histories, timeline};
+use precedent::{Database, Isolation, Table};
 
 const READ_ONLY: &str = "# The read-only anomaly.
     init x=0 y=0
@@ -27,6 +29,42 @@ fn history() -> History {
     let loose = || Database::builder().isolation(Isolation::Snapshot);
     let scripts = histories::parse(READ_ONLY).expect("a script");
     scripts[0].record(loose).expect("no limit is met").remove(0)
+}
+
+/// The double booking of the docs.
+fn booked_twice() -> History {
+    let recording = Recording::new();
+    let loose = Database::builder().isolation(Isolation::Snapshot);
+    let db = loose.recorder(recording.clone()).build();
+    let bookings: Table<(u32, u32), u32> = db.table("bookings").expect("a new table");
+    let (ada, bob) = (db.begin(), db.begin());
+    for (tx, name, from) in [(&ada, "ada", 10), (&bob, "bob", 11)] {
+        tx.label(name);
+        assert_eq!(tx.count(&bookings, (7, 0)..(7, 24)), 0);
+        tx.insert(&bookings, (7, from), from + 2);
+    }
+    ada.commit().expect("the first one");
+    bob.commit().expect("under snapshot isolation");
+    db.read(|tx| assert_eq!(tx.count(&bookings, ..), 2)).expect("nobody is in the way");
+    recording.take()
+}
+
+#[test]
+fn the_docs_show_what_is_drawn_and_what_is_told() {
+    let history = booked_twice();
+    let verdict = check(&history);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let picture = folder.join("09-time-line.svg");
+    let drawn = timeline::svg(&history, &verdict);
+    if std::env::var_os("PRECEDENT_RENEW").is_some() {
+        std::fs::write(&picture, &drawn).expect("the docs can be written");
+    }
+    let shown = std::fs::read_to_string(&picture).expect("the docs have it");
+    assert!(shown == drawn, "PRECEDENT_RENEW=1 cargo test --test testkit docs renews the picture");
+    let chapter = folder.join("09-checking-your-own-transactions.md");
+    let chapter = std::fs::read_to_string(chapter).expect("the docs have it");
+    let told = verdict.anomalies()[0].to_string();
+    assert!(chapter.contains(&told), "not in the docs:\n{told}");
 }
 
 /// Every tag that is opened is closed, in order.

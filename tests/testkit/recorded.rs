@@ -1,9 +1,11 @@
 //! What the engine does, recorded and judged.
 
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
+use precedent::record::{Event, Recorder};
 use precedent::testkit::{AnomalyKind, History, Level, Recording, check};
 use precedent::{Database, Isolation, Table, Transaction};
 
@@ -150,6 +152,42 @@ fn a_reader_that_ended_is_in_the_circle() {
     let verdict = check(&recording.take());
     assert!(verdict.has(AnomalyKind::ReadOnly), "{verdict}");
     assert_eq!(verdict.strongest(), Some(Level::Snapshot));
+}
+
+/// A recorder whose clock commits something, once.
+#[derive(Default)]
+struct Meddler {
+    db: OnceLock<(Database, Keys)>,
+    armed: AtomicBool,
+    began: Mutex<Vec<u64>>,
+}
+
+impl Recorder for Meddler {
+    fn record(&self, event: Event<'_>) {
+        if let Event::Begin { timestamp, .. } = event {
+            self.began.lock().expect("no panic").push(timestamp.into());
+        }
+    }
+
+    fn clock(&self) -> u64 {
+        if self.armed.swap(false, Ordering::SeqCst) {
+            let (db, table) = self.db.get().expect("it is set");
+            db.transact(|tx| Ok(tx.insert(table, 1, 1))).expect("alone");
+        }
+        7
+    }
+}
+
+#[test]
+fn the_clock_is_asked_before_the_snapshot_is_taken() {
+    let meddler = Arc::new(Meddler::default());
+    let db = Database::builder().recorder(meddler.clone()).build();
+    let table = db.table("t").expect("a new table");
+    assert!(meddler.db.set((db.clone(), table)).is_ok());
+    meddler.armed.store(true, Ordering::SeqCst);
+    db.begin().rollback();
+    // First the one within the clock, then the one that asked it.
+    assert_eq!(*meddler.began.lock().expect("no panic"), [0, 1]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::testkit::timeline::scene::{Arrow, Bar, Row, Scene};
 const LEFT: f64 = 190.0;
 const RIGHT: f64 = 60.0;
 const TOP: f64 = 44.0;
-const BAR: f64 = 36.0;
+const BAR: f64 = 40.0;
 const ROW: f64 = 30.0;
 /// Between the bars and the keys.
 const GAP: f64 = 56.0;
@@ -50,7 +50,7 @@ pub(super) fn draw(scene: &Scene) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<defs>\n"
     );
     for kind in [Kind::Ww, Kind::Wr, Kind::Rw, Kind::RealTime] {
-        marker(&mut out, id(kind), colour(kind));
+        marker(&mut out, tip(kind), colour(kind));
     }
     marker(&mut out, "circle", CIRCLE);
     out.push_str("</defs>\n");
@@ -74,13 +74,18 @@ pub(super) fn colour(kind: Kind) -> &'static str {
     }
 }
 
+/// What stands beside an arrow.
 fn id(kind: Kind) -> &'static str {
     match kind {
         Kind::Ww => "ww",
         Kind::Wr => "wr",
         Kind::Rw | Kind::RwRange => "rw",
-        Kind::RealTime => "real",
+        Kind::RealTime => "real time",
     }
+}
+
+fn tip(kind: Kind) -> &'static str {
+    if kind == Kind::RealTime { "real" } else { id(kind) }
 }
 
 fn marker(out: &mut String, name: &str, colour: &str) {
@@ -176,7 +181,7 @@ impl Canvas<'_> {
         let mx = if down { mx + bend } else { mx - bend };
         let colour = if arrow.in_circle { CIRCLE } else { colour(arrow.kind) };
         let (thick, opacity) = if arrow.in_circle { (2.2, 1.0) } else { (1.0, 0.45) };
-        let tip = if arrow.in_circle { "circle" } else { id(arrow.kind) };
+        let tip = if arrow.in_circle { "circle" } else { tip(arrow.kind) };
         let dash = match arrow.kind {
             Kind::Rw | Kind::RwRange => "6 3",
             Kind::RealTime => "2 3",
@@ -194,12 +199,17 @@ impl Canvas<'_> {
             escape(&format!("{} → {}: {}", from.name, to.name, label.trim())),
         );
         if arrow.in_circle {
-            let x = f64::midpoint(mx, f64::midpoint(x1, x2));
+            // Near the tip, on the side that is away from the bar, so that the labels of an
+            // arrow and the one back do not meet.
+            let along = |from: f64, by: f64, to: f64| 0.09 * from + 0.42 * by + 0.49 * to;
+            let away = if down { -5.0 } else { 13.0 };
+            let label = [id(arrow.kind), &arrow.what].join(" ");
             let _ = writeln!(
                 out,
-                "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{CIRCLE}\" \
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{CIRCLE}\" \
                  stroke=\"white\" stroke-width=\"3\" paint-order=\"stroke\" font-size=\"11\">{}</text>",
-                my + 4.0,
+                along(x1, mx, x2),
+                along(y1, my, y2) + away,
                 cut(label.trim(), 30),
             );
         }

@@ -140,12 +140,17 @@ impl Names {
         &self.tables[table as usize].sorted
     }
 
-    /// The keys of a table between two bounds.
-    pub(super) fn covered(&self, table: u32, [lower, upper]: Span) -> &[u32] {
-        let sorted = self.sorted(table);
+    /// The places of the keys of a table between two bounds.
+    pub(super) fn places(&self, table: u32, [lower, upper]: Span) -> std::ops::Range<usize> {
         let from = lower.map_or(0, |(key, inside)| self.rank(key) + usize::from(!inside));
-        let to = upper.map_or(sorted.len(), |(key, inside)| self.rank(key) + usize::from(inside));
-        &sorted[from..to.max(from)]
+        let to = upper
+            .map_or(self.sorted(table).len(), |(key, inside)| self.rank(key) + usize::from(inside));
+        from..to.max(from)
+    }
+
+    /// The keys of a table between two bounds.
+    pub(super) fn covered(&self, table: u32, span: Span) -> &[u32] {
+        &self.sorted(table)[self.places(table, span)]
     }
 
     /// Whether the order of a table's keys is not that of their names.

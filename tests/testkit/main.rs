@@ -5,6 +5,7 @@ mod anomalies;
 mod command;
 mod forms;
 mod pictures;
+mod ranges;
 mod recorded;
 mod scripts;
 mod tools;

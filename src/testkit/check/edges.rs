@@ -1,11 +1,13 @@
 //! Draws the edges: every direct dependency between transactions that took effect.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::testkit::check::anomaly::{AnomalyKind, MOST_WITNESSES};
 use crate::testkit::check::fan::fan;
 use crate::testkit::check::graph::{Graph, NO_KEY, Plan, RANGE, REAL, RW, WR, WW};
 use crate::testkit::check::versions::{NOBODY, Place, Version, Versions};
+use crate::testkit::check::wide::{Tree, WIDE};
 use crate::testkit::history::{Flaw, Form, History, Op, Scan, Seen};
 use crate::testkit::names::small;
 
@@ -14,8 +16,15 @@ pub(super) fn draw(history: &History) -> (Graph, Vec<Flaw>) {
     let mut versions = Versions::of(history);
     let flaws = std::mem::take(&mut versions.flaws);
     let plan = Plan::new(history.len());
-    let mut edges =
-        Edges { history, versions, plan, flaws, at_end: Vec::new(), updates: Vec::new() };
+    let mut edges = Edges {
+        history,
+        versions,
+        plan,
+        flaws,
+        at_end: Vec::new(),
+        updates: Vec::new(),
+        trees: HashMap::new(),
+    };
     edges.order_of_versions();
     for tx in 0..history.len() {
         if history.txs[tx].end.counts() {
@@ -37,6 +46,8 @@ struct Edges<'h> {
     at_end: Vec<(u32, u32)>,
     /// Who read a version and wrote over it: the key, the version, who.
     updates: Vec<(u32, u64, u32)>,
+    /// Of the tables that somebody read a wide range of.
+    trees: HashMap<u32, Tree>,
 }
 
 /// Stands for the state before the first version.
@@ -194,12 +205,39 @@ impl Edges<'_> {
         known.extend(&scan.own);
         known.sort_unstable();
         for span in &scan.spans {
-            for key in self.history.names.covered(scan.table, *span) {
+            let places = self.history.names.places(scan.table, *span);
+            // What lies between whole nodes of the tree, and what it cannot tell apart, is
+            // looked at key by key.
+            let narrow = match snapshot {
+                Some(snapshot) if places.len() >= WIDE && scan.own.is_empty() => {
+                    self.wide(tx, scan.table, snapshot, places)
+                }
+                _ => [places, 0..0],
+            };
+            for key in
+                narrow.into_iter().flat_map(|part| &self.history.names.sorted(scan.table)[part])
+            {
                 if !self.versions.ordered(*key).is_empty() && known.binary_search(key).is_err() {
                     self.gap(tx, *key, snapshot);
                 }
             }
         }
+    }
+
+    fn wide(
+        &mut self,
+        tx: u32,
+        table: u32,
+        snapshot: u64,
+        places: Range<usize>,
+    ) -> [Range<usize>; 2] {
+        let (names, versions) = (&self.history.names, &self.versions);
+        let tree = self.trees.entry(table).or_insert_with(|| Tree::of(table, names, versions));
+        let own = self.history.ops_of(tx as usize).iter().filter_map(|op| match op {
+            Op::Write { version, .. } => Some(*version),
+            _ => None,
+        });
+        tree.link(&mut self.plan, tx, [snapshot, own.max().unwrap_or(0)], places)
     }
 
     /// A key that a range did not return.

@@ -4,15 +4,16 @@ use crate::testkit::check::anomaly::{Anomaly, AnomalyKind, MOST_WITNESSES};
 use crate::testkit::check::components::{Components, NONE};
 use crate::testkit::check::cycle::{Cycle, Kind, Step};
 use crate::testkit::check::edges::draw;
-use crate::testkit::check::graph::{ANTI, DATA, FREE, Graph, NO_KEY, REAL, WR, WW};
+use crate::testkit::check::graph::{ANTI, DATA, FREE, Graph, NO_KEY, RANGE, REAL, WR, WW};
 use crate::testkit::check::search::{Search, Wanted};
 use crate::testkit::check::verdict::Verdict;
 use crate::testkit::history::{History, Op};
+use crate::testkit::names::Span;
 
 /// Judges a history.
 ///
-/// O(n log n) in the transactions, their operations, and the keys that their ranges cover; a
-/// million transactions take some seconds. To look for the gravest anomaly where something
+/// O(n log n) in the transactions, their operations and the rows of their ranges, and for each
+/// range in the commits that are concurrent with it; a million transactions take some seconds. To look for the gravest anomaly where something
 /// is wrong takes longer, within bounds.
 ///
 /// Versions are ordered by their commit timestamps, or as lists have shown them; of
@@ -193,7 +194,12 @@ impl Judge<'_> {
     }
 
     fn step(&self, tx: u32, edge: u32, next: u32) -> Step {
-        let (history, key) = (self.history, self.graph.key(edge));
+        let history = self.history;
+        // An edge of a wide range stands for several keys.
+        let key = match (self.graph.key(edge), self.graph.kind(edge)) {
+            (NO_KEY, RANGE) => within_range(history, tx, next).unwrap_or(NO_KEY),
+            (key, _) => key,
+        };
         let kind = Kind::of(self.graph.kind(edge)).unwrap_or(Kind::RealTime);
         let [name, other] = [tx, next].map(|tx| history.name_of(tx as usize));
         let what = if key == NO_KEY { String::new() } else { history.names.full(key) };
@@ -238,6 +244,27 @@ impl Judge<'_> {
             _ => None,
         }
     }
+}
+
+/// A key of a range that one transaction read and the other one wrote; none if there is none.
+fn within_range(history: &History, reader: u32, writer: u32) -> Option<u32> {
+    let scans = history.ops_of(reader as usize).iter().filter_map(|op| match op {
+        Op::Scan(place) => Some(&history.scans[*place as usize]),
+        _ => None,
+    });
+    let spans: Vec<_> =
+        scans.flat_map(|scan| scan.spans.iter().map(move |span| (scan.table, *span))).collect();
+    history.ops_of(writer as usize).iter().find_map(|op| match op {
+        Op::Write { key, .. } => {
+            let table = history.names.table_of(*key);
+            let rank = history.names.rank(*key);
+            let covers = |(read, span): &(u32, Span)| {
+                *read == table && history.names.places(table, *span).contains(&rank)
+            };
+            spans.iter().any(covers).then_some(*key)
+        }
+        _ => None,
+    })
 }
 
 /// The last version that a transaction wrote of a key.

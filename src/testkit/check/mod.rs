@@ -14,7 +14,7 @@
 //!
 //! ```text
 //!   versions     per key: which versions, in which order, by whom
-//!   edges        all of the above, linear in the history
+//!   edges        all of the above, linear in the history; wide ranges share theirs
 //!   components   strongly connected ones; a history without any is strictly serializable
 //!   search       in each, the shortest circle of the gravest kind that it has
 //! ```
@@ -34,6 +34,7 @@ mod links;
 mod search;
 mod verdict;
 mod versions;
+mod wide;
 
 pub use anomaly::{Anomaly, AnomalyKind, Level};
 pub use cycle::Cycle;

@@ -43,6 +43,53 @@ pub trait Recorder: Send + Sync + 'static {
     fn clock(&self) -> u64 {
         0
     }
+
+    /// Is called before a point read, and may wait. So may [`clock`](Self::clock), which is
+    /// asked before a transaction begins, and [`record`](Self::record) of
+    /// [`Event::Scan`] and [`Event::Write`], which are told before anything is done.
+    fn before_read(&self, _tx: TransactionId) {}
+
+    /// Is called before a transaction ends other than by a rollback, and may wait. What it
+    /// returns can make the end fail.
+    fn before_end(&self, _tx: TransactionId, _label: Option<&str>) -> Fate {
+        Fate::Free
+    }
+
+    /// Is called when the user has given a transaction a name. If it returns true, the
+    /// transaction [is doomed](crate::Transaction::is_doomed) from now on; that its end
+    /// fails is up to [`before_end`](Self::before_end).
+    fn dooms(&self, _tx: TransactionId, _label: &str) -> bool {
+        false
+    }
+}
+
+/// What a recorder does to the end of a transaction.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use precedent::{Database, Error, Table, TransactionId};
+/// use precedent::record::{Event, Fate, Recorder};
+/// struct Spoilsport;
+/// impl Recorder for Spoilsport {
+///     fn record(&self, _: Event<'_>) {}
+///     fn before_end(&self, _: TransactionId, _: Option<&str>) -> Fate {
+///         Fate::GivenUp
+///     }
+/// }
+/// let db = Database::builder().recorder(Arc::new(Spoilsport)).build();
+/// assert!(matches!(db.begin().commit(), Err(Error::TimedOut { .. })));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// Nothing: the certifier decides.
+    #[default]
+    Free,
+    /// It is aborted as [`Conservative`](crate::ConflictReason::Conservative), and a retry
+    /// loop runs it again.
+    Refused,
+    /// It fails as if it had been given up because of its age.
+    GivenUp,
 }
 
 /// A key with its type erased; downcast it with [`RecordedKey::as_any`].

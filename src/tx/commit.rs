@@ -29,7 +29,7 @@ use crate::timestamp::Timestamp;
 use crate::tx::core::Core;
 use crate::tx::engine::Limit;
 use crate::tx::gate::{Gate, Shut, this_thread};
-use crate::tx::hook::Ending;
+use crate::tx::hook::{Ending, Wish};
 use crate::tx::part::CommitPart;
 use crate::tx::refusal::{Failure, Refused};
 
@@ -68,6 +68,17 @@ impl Commit {
 }
 
 impl Core<'_> {
+    /// Asks the recorder, which may want the end to fail.
+    #[inline]
+    pub(crate) fn before_end(&self) -> Result<(), Failure> {
+        let failed = match self.hook().before_end(self.label.borrow().as_deref()) {
+            Wish::Free => return Ok(()),
+            Wish::Refused => self.aborted(&self.conservative(self.engine.log.base())),
+            Wish::GivenUp => self.timed_out(),
+        };
+        failed.map(drop)
+    }
+
     /// Ends the transaction: as a writer if it wrote anything, else as a reader.
     pub(crate) fn commit(&self) -> Result<Commit, Failure> {
         if self.is_over_limit() {

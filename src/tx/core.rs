@@ -176,6 +176,9 @@ impl<'db> Core<'db> {
     /// Gives the transaction a name.
     pub(crate) fn set_label(&self, label: Cow<'static, str>) {
         self.tally().set_label(self.ticket.turn(), label.clone());
+        if self.hook().dooms(&label) {
+            self.doomed.set(true);
+        }
         drop(self.label.replace(Some(label)));
     }
 

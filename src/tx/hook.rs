@@ -47,10 +47,18 @@ impl Ending<'_> {
     }
 }
 
+/// What the recorder wants the end of a transaction to be.
+#[cfg_attr(not(feature = "testkit"), expect(dead_code, reason = "nobody wants anything"))]
+pub(crate) enum Wish {
+    Free,
+    Refused,
+    GivenUp,
+}
+
 #[cfg(feature = "testkit")]
 mod imp {
-    use super::{Bound, Conflict, Ending, Engine, Key, Quiet, Sight, TransactionId};
-    use crate::record::{Event, Outcome, RecordedKey, Seen};
+    use super::{Bound, Conflict, Ending, Engine, Key, Quiet, Sight, TransactionId, Wish};
+    use crate::record::{Event, Fate, Outcome, RecordedKey, Seen};
     use crate::timestamp::Timestamp;
 
     /// Tells the recorder, if there is one.
@@ -79,6 +87,28 @@ mod imp {
         /// What the recorder's clock says.
         pub(crate) fn clock(engine: &Engine) -> u64 {
             engine.config.recorder.as_ref().map_or(0, |recorder| recorder.clock())
+        }
+
+        /// Before a point read: the recorder may wait.
+        pub(crate) fn before_read(self) {
+            if let Some(recorder) = &self.0.config.recorder {
+                recorder.before_read(self.1);
+            }
+        }
+
+        /// Before an end: the recorder may wait, or spoil it.
+        pub(crate) fn before_end(self, label: Option<&str>) -> Wish {
+            let recorder = self.0.config.recorder.as_ref();
+            match recorder.map_or(Fate::Free, |recorder| recorder.before_end(self.1, label)) {
+                Fate::Free => Wish::Free,
+                Fate::Refused => Wish::Refused,
+                Fate::GivenUp => Wish::GivenUp,
+            }
+        }
+
+        /// Whether the recorder dooms whoever has this name.
+        pub(crate) fn dooms(self, label: &str) -> bool {
+            self.0.config.recorder.as_ref().is_some_and(|recorder| recorder.dooms(self.1, label))
         }
 
         pub(crate) fn begin(self, timestamp: u64, read_only: bool, called: u64) {
@@ -150,7 +180,7 @@ mod imp {
 
 #[cfg(not(feature = "testkit"))]
 mod imp {
-    use super::{Bound, Ending, Engine, Key, Quiet, Sight, TransactionId};
+    use super::{Bound, Ending, Engine, Key, Quiet, Sight, TransactionId, Wish};
     use std::marker::PhantomData;
 
     /// Nobody listens.
@@ -166,6 +196,13 @@ mod imp {
             0
         }
 
+        pub(crate) fn before_read(self) {}
+        pub(crate) fn before_end(self, _label: Option<&str>) -> Wish {
+            Wish::Free
+        }
+        pub(crate) fn dooms(self, _label: &str) -> bool {
+            false
+        }
         pub(crate) fn begin(self, _timestamp: u64, _read_only: bool, _called: u64) {}
         pub(crate) fn slide(self, _timestamp: u64) {}
         pub(crate) fn read<K: Key>(self, _table: &str, _key: impl FnOnce() -> K, _sight: &Sight) {}

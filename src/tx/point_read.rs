@@ -21,6 +21,7 @@ where
     V: Value,
     Q: Ord + ToOwned<Owned = K> + ?Sized,
 {
+    core.hook().before_read();
     core.before_read();
     let own = {
         let _comparing = core.comparing();

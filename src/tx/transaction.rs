@@ -126,7 +126,7 @@ impl<'db, M> Transaction<'db, M> {
         self,
         how: impl FnOnce(&Core<'db>) -> Result<Commit, Failure>,
     ) -> Result<Commit, Failure> {
-        let ended = how(&self.core);
+        let ended = self.core.before_end().and_then(|()| how(&self.core));
         let Err(Failure::Refused(refused)) = &ended else { return ended };
         let (id, attempt, ear) = (self.id(), self.core.attempt, self.core.engine.ear());
         let database = Arc::clone(&self.core.engine.name);

@@ -126,6 +126,10 @@ mod imp {
         }
     }
 
+    /// Threads that may borrow, for what is tried with many of them.
+    #[cfg(feature = "testkit")]
+    pub(crate) use std::thread::scope;
+
     /// Whether this is a model that has failed.
     pub(crate) const fn model_failed() -> bool {
         false

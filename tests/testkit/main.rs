@@ -3,6 +3,7 @@
 mod agreement;
 mod anomalies;
 mod command;
+mod explore;
 mod forms;
 mod pictures;
 mod ranges;

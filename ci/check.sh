@@ -46,6 +46,7 @@ check_examples() {
     cargo run --quiet --release --example ledger -- --no-such-flag >/dev/null || code=$?
     ((code == 2)) || fail "a wrong flag must end the example with 2, not $code"
     step cargo run --quiet --release --example parallel_scan
+    step cargo run --quiet --release --example million -- 20000
 }
 
 # The benchmark tool: a short run in every dress, compared with itself.

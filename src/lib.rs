@@ -68,6 +68,7 @@ mod book {
         other_rules: "docs/08-other-rules.md",
         checking: "docs/09-checking-your-own-transactions.md",
         speed: "docs/10-speed.md",
+        interleavings: "docs/11-trying-every-interleaving.md",
         dump_format: "docs/dump-format.md",
         orderings: "docs/orderings.md",
         proof: "docs/proof.md",

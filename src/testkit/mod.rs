@@ -5,6 +5,7 @@
 //! | [`Recording`] | notes what every transaction of a database reads and writes |
 //! | [`History`] | what was noted, as data; from and to text, also that of other checkers |
 //! | [`Explore`] | runs transactions in every order in which they can be interleaved |
+//! | [`Inject`] | lets commits fail or take long, by a seed or by label |
 //! | [`check()`] | judges a history: which level of isolation it keeps, or the anomaly as a circle |
 //! | [`timeline`] | draws a history: bars over commit timestamps, versions, dependencies |
 //! | [`histories`] | scripts of interleaved transactions, run against a database |
@@ -43,9 +44,9 @@ mod facts;
 mod forms;
 pub mod histories;
 mod history;
+mod inject;
 mod json;
 mod names;
-#[cfg(not(precedent_loom))]
 mod random;
 mod recording;
 mod svg;
@@ -55,4 +56,5 @@ pub use check::{Anomaly, AnomalyKind, Cycle, Level, Verdict, check};
 #[cfg(not(precedent_loom))]
 pub use explore::{Explore, Failure, Report, ScriptError, Trial};
 pub use history::{History, ParseError};
+pub use inject::Inject;
 pub use recording::Recording;

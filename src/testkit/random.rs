@@ -18,6 +18,7 @@ impl Random {
     }
 
     /// A number below `bound`, which is not 0.
+    #[cfg(not(precedent_loom))]
     pub(super) fn below(&mut self, bound: usize) -> usize {
         // The remainder is below a `usize`.
         (self.next() % bound as u64) as usize

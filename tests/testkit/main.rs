@@ -2,9 +2,11 @@
 
 mod agreement;
 mod anomalies;
+mod booking;
 mod command;
 mod explore;
 mod forms;
+mod inject;
 mod pictures;
 mod ranges;
 mod recorded;

@@ -381,7 +381,7 @@ impl Recorder for Stage {
                 self.say(|_| format!("read {table}[{}]:", words::range(lower, upper)));
             }
             Event::Row { key, .. } => self.add(|| format!(" {key:?}")),
-            Event::ScanEnd { .. } => self.add(|| " end".to_owned()),
+            Event::ScanEnd { .. } => self.add(|| " no more".to_owned()),
             Event::Write { table, key, removal, .. } => {
                 self.stop();
                 if is_watched() {

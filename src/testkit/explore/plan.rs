@@ -241,7 +241,7 @@ impl<'e, S, R, E> Explore<'e, S, R, E> {
 
     /// How many schedules [`every`](Self::every) runs at most, those included that pruning
     /// gives up half-way. By default 1,000,000. If there are more, the report
-    /// [is not complete](Report::is_complete).
+    /// [is not complete](super::Report::is_complete).
     ///
     /// ```
     /// use precedent::testkit::Explore;

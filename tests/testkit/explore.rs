@@ -47,7 +47,7 @@ fn three_transactions_that_begin_do_two_things_and_end_have_34650_orders() {
 }
 
 #[test]
-#[ignore = "takes most of a minute"]
+#[ignore = "takes 47 s of processor time"]
 fn three_transactions_that_begin_do_three_things_and_end_have_756756_orders() {
     let start = Instant::now();
     let report = strangers(3).prune(false).every();

@@ -60,9 +60,11 @@ fn every_form_of_a_history_is_judged_alike() {
         let lists = history.to_list_append();
         assert_eq!(kept(&judge(&lists)), levels, "{verdict}\n{lines}\n{lists}");
         let theirs = adya::History::from_json(&lists).expect("it reads our form");
-        for (level, model) in
-            [(Level::Snapshot, "snapshot-isolation"), (Level::Serializable, "serializable")]
-        {
+        for (level, model) in [
+            (Level::Snapshot, "snapshot-isolation"),
+            (Level::Serializable, "serializable"),
+            (Level::StrictSerializable, "strict-serializable"),
+        ] {
             let opts = Opts { models: vec![model.to_owned()], ..Opts::default() };
             let report = adya::check(&theirs, Workload::ListAppend, &opts);
             let kept = report.valid != Valid::False;

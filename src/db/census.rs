@@ -1,8 +1,7 @@
 //! Counting what one table holds.
 
 use crate::store::record::Record;
-use crate::store::tree::shared_bytes;
-use crate::store::version::Version;
+use crate::store::version::{Count, Version};
 use crate::tx::{Key, TableInner, Value};
 
 /// What one table holds; in [`Stats::tables`](crate::Stats::tables).
@@ -46,19 +45,20 @@ pub(crate) trait Census: Send + Sync {
 impl<K: Key, V: Value> Census for TableInner<K, V> {
     fn census(&self) -> TableStats {
         let walk = self.index.walk();
-        let (mut keys, mut versions, mut tombstones, mut leaves) = (0, 0, 0, 0);
+        let (mut keys, mut leaves, mut all) = (0, 0, Count::default());
         self.index.for_each_body(&walk, |body| {
             leaves += 1;
             keys += body.entries.len();
             for entry in &body.entries {
-                let (more, removals) = entry.record().census();
-                versions += more;
-                tombstones += removals;
+                let count = entry.record().census();
+                all.versions += count.versions;
+                all.tombstones += count.tombstones;
+                all.apart += count.apart;
             }
         });
         let index = self.index.bytes(&walk, leaves, keys);
-        let bytes =
-            index + keys * shared_bytes::<Record<K, V>>() + versions * size_of::<Version<V>>();
+        let bytes = index + keys * size_of::<Record<K, V>>() + all.apart * size_of::<Version<V>>();
+        let Count { versions, tombstones, .. } = all;
         TableStats { name: self.name.to_string(), keys, versions, tombstones, bytes }
     }
 }

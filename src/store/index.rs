@@ -123,14 +123,14 @@ impl<K: Key, V: Value> Index<K, V> {
         }
     }
 
-    /// Counts versions that were installed.
+    /// Counts versions that were installed apart from their records.
     pub(crate) fn count_installed(&self, versions: usize) {
         if let Some(usage) = &self.usage {
             usage.add(versions * size_of::<Version<V>>());
         }
     }
 
-    /// Counts versions that were unlinked.
+    /// Counts those of them that were unlinked.
     pub(crate) fn count_unlinked(&self, versions: usize) {
         if let Some(usage) = &self.usage {
             usage.subtract(versions * size_of::<Version<V>>());
@@ -452,7 +452,7 @@ impl<K: Key, V: Value> Index<K, V> {
     /// next writer of the key to replace; false then.
     pub(crate) fn take_out(&self, sealed: &Shared<K, V>) -> bool {
         if self.usage.is_some() {
-            self.count_unlinked(sealed.census().0);
+            self.count_unlinked(sealed.census().apart);
         }
         let walk = self.walk();
         // Ends: where nothing was removed, somebody else was quicker.

@@ -59,9 +59,11 @@ impl Seats {
     fn take(self: &Arc<Self>, thing: NonNull<()>) -> Seat {
         let mut state = self.state.lock();
         let word = state.free.pop().unwrap_or_else(|| {
-            let row: Box<[_]> = (0..ROW).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
-            state.free.extend(row.iter().rev().map(NonNull::from));
-            state.rows.push(row);
+            let state = &mut *state;
+            // From where it stays.
+            state.rows.push((0..ROW).map(|_| AtomicPtr::new(ptr::null_mut())).collect());
+            let row = state.rows.last().into_iter().flatten();
+            state.free.extend(row.rev().map(NonNull::from));
             match state.free.pop() {
                 Some(word) => word,
                 None => unreachable!("a row has seats"),

@@ -15,6 +15,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomPinned;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
@@ -107,14 +108,16 @@ impl<V> Drop for Version<V> {
 
 /// Where one version of a record can stand without an allocation of its own. Whose it is,
 /// the record tells.
-pub(crate) struct Slot<V>(UnsafeCell<MaybeUninit<Version<V>>>);
+///
+/// It is pinned, so that the chain may lead to it though the record is somebody's alone.
+pub(crate) struct Slot<V>(UnsafeCell<MaybeUninit<Version<V>>>, PhantomPinned);
 
 // SAFETY: it is a place for a version, which is shared like any other.
 unsafe impl<V: Send + Sync> Sync for Slot<V> {}
 
 impl<V> Slot<V> {
     pub(crate) fn new() -> Self {
-        Self(UnsafeCell::new(MaybeUninit::uninit()))
+        Self(UnsafeCell::new(MaybeUninit::uninit()), PhantomPinned)
     }
 
     /// The version that stands here, if one does.
@@ -187,6 +190,15 @@ fn mark_freed<V>(version: &Version<V>) {
 /// Versions that were unlinked: to be retired by their record (see `record.rs`), since
 /// somebody may still walk over them.
 pub(crate) type Unlinked<V> = SmallVec<[NonNull<Version<V>>; 2]>;
+
+/// The versions of a record.
+#[derive(Default)]
+pub(crate) struct Count {
+    pub(crate) versions: usize,
+    pub(crate) tombstones: usize,
+    /// Those that do not stand in the record.
+    pub(crate) apart: usize,
+}
 
 /// A chain of versions: the part of a record that readers walk.
 pub(crate) struct Chain<V> {
@@ -305,13 +317,14 @@ impl<V> Chain<V> {
         })
     }
 
-    /// How many versions there are, and how many of them are tombstones. The caller holds
-    /// the record's latch.
-    pub(crate) fn count(&self) -> (usize, usize) {
-        let mut count = (0, 0);
+    /// Counts the versions. The caller holds the record's latch.
+    pub(crate) fn count(&self, is_apart: impl Fn(NonNull<Version<V>>) -> bool) -> Count {
+        let mut count = Count::default();
         let mut version = self.newest();
         while let Some(counted) = version {
-            count = (count.0 + 1, count.1 + usize::from(counted.is_tombstone()));
+            count.versions += 1;
+            count.tombstones += usize::from(counted.is_tombstone());
+            count.apart += usize::from(is_apart(NonNull::from(counted)));
             // SAFETY: under the latch nobody cuts.
             version = unsafe { counted.older.load(Ordering::Acquire).as_ref() };
         }

@@ -88,12 +88,9 @@ impl Core<'_> {
             return self.finish();
         }
         self.engine.gate.pass(this_thread);
-        if !self.fits() {
-            self.engine.tidy_now();
-            if !self.fits() {
-                self.exceed(Limit::Bytes);
-                return self.limited();
-            }
+        if !self.fits() && !self.engine.tidy_until(|| self.fits()) {
+            self.exceed(Limit::Bytes);
+            return self.limited();
         }
         if !self.start_commit() {
             return self.timed_out();

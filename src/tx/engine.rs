@@ -186,7 +186,10 @@ impl Engine {
             return;
         }
         let waiting = self.waiting();
-        let news = waiting.saturating_sub(self.stuck.load(Ordering::Relaxed));
+        // Whoever held up what the log keeps has read no later than that.
+        let held_up = pin <= self.log.base();
+        let stuck = if held_up { 0 } else { self.stuck.load(Ordering::Relaxed) };
+        let news = waiting.saturating_sub(stuck);
         let every = if news > TIDY_ABOVE { 1 } else { TIDY_EVERY };
         let crowd = (self.registry.slots_used() + self.safety.pinned()) / TIDY_PINS;
         if waiting > 0 && turn.is_multiple_of(every.max(crowd as u64)) {
@@ -231,6 +234,20 @@ impl Engine {
         }
         self.tell_folds(before);
         self.collect(&collecting, usize::MAX);
+        // Relaxed: a hint.
+        self.stuck.store(0, Ordering::Relaxed);
+    }
+
+    /// Tidies up until `enough`, or until there is no more to gain.
+    pub(crate) fn tidy_until(&self, enough: impl Fn() -> bool) -> bool {
+        // Ends: each round but the last one leaves less.
+        loop {
+            let before = self.waiting();
+            self.tidy_now();
+            if enough() || self.waiting() >= before {
+                return enough();
+            }
+        }
     }
 
     fn collect(&self, collecting: &Collecting<'_>, budget: usize) {

@@ -187,9 +187,10 @@ impl<K: Key, V: Value> Part<K, V> {
 
 impl<K: Key, V: Value> CommitPart for Part<K, V> {
     fn install(self: Arc<Self>, commit: u64) -> Option<(u64, Arc<dyn Overwritten>)> {
-        let (mut ended, mut overwrote) = (commit, 0);
+        let (mut ended, mut overwrote, mut apart) = (commit, 0, 0);
         let mut records = Records::new();
         for write in &self.writes {
+            apart += write.record.apart(&[write.version]);
             if let Some(with) = write.record.install(write.version, commit) {
                 ended = ended.max(with);
                 overwrote += 1;
@@ -198,7 +199,7 @@ impl<K: Key, V: Value> CommitPart for Part<K, V> {
                 }
             }
         }
-        self.table.index.count_installed(self.writes.len());
+        self.table.index.count_installed(apart);
         match overwrote {
             0 => None,
             // The part tells of all that it wrote, which costs nothing more; of many, only
@@ -257,7 +258,7 @@ fn collect<'r, K: Key, V: Value>(
         let hold = |pin| held.entry(pin).or_default().push(record.clone());
         let mut unlinked = Unlinked::new();
         let dead = record.collect(round.pins, round.vanished, &mut unlinked, hold);
-        table.index.count_unlinked(unlinked.len());
+        table.index.count_unlinked(record.apart(&unlinked));
         record.retire(unlinked, &mut harvest.unlinked);
         if dead {
             // The tombstone goes with the record: whoever holds an older index may

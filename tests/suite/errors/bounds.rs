@@ -66,6 +66,20 @@ fn readers_that_observe_too_much_fail_at_their_end() {
 }
 
 #[test]
+fn a_large_value_is_counted_once() {
+    let db = Database::builder().max_bytes(1 << 20).build();
+    let table: Table<u32, [u8; 4096]> = db.table("blocks").expect("a new table");
+    let fill = |keys: std::ops::Range<u32>| {
+        db.transact(|tx| Ok(keys.clone().for_each(|key| tx.insert(&table, key, [0; 4096]))))
+    };
+    fill(0..200).expect("200 times four kilobytes");
+    fill(200..240).expect("there is room for some more");
+    let bytes = db.stats().tables[0].bytes;
+    assert!((240 * 4096..1 << 20).contains(&bytes), "{bytes} bytes for 240 blocks");
+    fill(240..256).expect_err("a megabyte is full");
+}
+
+#[test]
 fn bytes_are_bounded_and_given_back() {
     let db = Database::builder().max_bytes(100_000).build();
     let table: Table<u64, [u8; 100]> = db.table("blocks").expect("a new table");

@@ -75,7 +75,7 @@ fn register_against_collect(bugs: Bugs) {
         one.registry.release(&ticket);
         writer.join().unwrap();
         one.collect(Some(1));
-        assert_eq!(one.record.census().0, 1);
+        assert_eq!(one.record.census().versions, 1);
     });
 }
 
@@ -96,7 +96,7 @@ fn walk_against_collect(bugs: Bugs) {
         drop(walk);
         assert_eq!(seen, Some(&10), "I4: a pinned version was unlinked");
         assert!(!collector.join().unwrap());
-        assert_eq!(one.record.census().0, 2, "a version between the snapshots stayed");
+        assert_eq!(one.record.census().versions, 2, "a version between the snapshots stayed");
         one.registry.release(&ticket);
     });
 }
@@ -192,7 +192,7 @@ fn publish_in_order(bugs: Bugs) {
         other.join().unwrap();
         assert_eq!(one.registry.published(), 3);
         one.collect(None);
-        assert_eq!(one.record.census().0, 1);
+        assert_eq!(one.record.census().versions, 1);
     });
 }
 

@@ -1,6 +1,6 @@
 //! A key with its versions, and the lease that keeps it in the index.
 //!
-//! A record has room for one version, so that whoever finds a key that was never overwritten
+//! A record has room for one small version, so that whoever finds a key that was never overwritten
 //! has its value at hand. Whoever has a lease may move a version in, if the room is free,
 //! before anybody else knows of it; it is free again when that version is.
 #![allow(unsafe_code)]
@@ -240,9 +240,12 @@ impl<K, V> Record<K, V> {
     /// Takes a version that nobody else knows of yet into the record, if there is room: where
     /// it stands from now on. For whoever has a lease.
     pub(crate) fn take_in(&self, version: NonNull<Version<V>>) -> NonNull<Version<V>> {
-        let was_occupied = std::mem::replace(&mut self.state.lock().occupied, true);
         // A sanitizer sees only what stands in an allocation of its own.
-        if was_occupied || cfg!(precedent_apart) {
+        if !Slot::<V>::FITS || cfg!(precedent_apart) {
+            return version;
+        }
+        let was_occupied = std::mem::replace(&mut self.state.lock().occupied, true);
+        if was_occupied {
             return version;
         }
         // SAFETY: nobody else has found the slot free, and the version is the caller's.
@@ -366,6 +369,15 @@ mod tests {
     }
 
     #[test]
+    fn a_large_value_has_no_room_in_the_record() {
+        assert_eq!(size_of::<Record<u64, [u64; 100]>>(), size_of::<Record<u64, u64>>());
+        let record = Record::leased('k');
+        let version = record.take_in(Version::allocate(Some([0_u64; 100])));
+        assert!(!record.slot.holds(version));
+        record.install(version, 1);
+    }
+
+    #[test]
     #[cfg(not(precedent_apart))]
     fn one_version_stands_in_the_record_until_it_is_freed() {
         let record = Record::leased('k');
@@ -395,7 +407,7 @@ mod tests {
     fn a_version_that_was_not_installed_leaves_its_room_to_the_next_one() {
         let record = Record::leased(String::from("k"));
         for _ in 0..3 {
-            let version = record.take_in(Version::allocate(Some(String::from("v"))));
+            let version = record.take_in(Version::allocate(Some(Box::new('v'))));
             assert!(record.slot.holds(version));
             // SAFETY: nobody else knows of it.
             unsafe { record.free(version) };

@@ -15,7 +15,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
-use std::marker::PhantomPinned;
+use std::marker::{PhantomData, PhantomPinned};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
@@ -106,23 +106,39 @@ impl<V> Drop for Version<V> {
     }
 }
 
-/// Where one version of a record can stand without an allocation of its own. Whose it is,
-/// the record tells.
+/// Words in a slot: a version whose value is a word. A larger one would be room wasted while
+/// another version is the newest.
+#[cfg(not(precedent_loom))]
+const ROOM: usize = 4;
+#[cfg(precedent_loom)]
+const ROOM: usize = 32;
+
+/// Where one version of a record can stand without an allocation of its own, if it is small.
+/// Whose it is, the record tells.
 ///
 /// It is pinned, so that the chain may lead to it though the record is somebody's alone.
-pub(crate) struct Slot<V>(UnsafeCell<MaybeUninit<Version<V>>>, PhantomPinned);
+pub(crate) struct Slot<V> {
+    room: UnsafeCell<[MaybeUninit<u64>; ROOM]>,
+    of: PhantomData<Version<V>>,
+    _pinned: PhantomPinned,
+}
 
 // SAFETY: it is a place for a version, which is shared like any other.
 unsafe impl<V: Send + Sync> Sync for Slot<V> {}
 
 impl<V> Slot<V> {
+    /// Whether a version has room here.
+    pub(crate) const FITS: bool = size_of::<Version<V>>() <= size_of::<[u64; ROOM]>()
+        && align_of::<Version<V>>() <= align_of::<u64>();
+
     pub(crate) fn new() -> Self {
-        Self(UnsafeCell::new(MaybeUninit::uninit()), PhantomPinned)
+        let room = UnsafeCell::new([MaybeUninit::uninit(); ROOM]);
+        Self { room, of: PhantomData, _pinned: PhantomPinned }
     }
 
     /// The version that stands here, if one does.
     pub(crate) fn version(&self) -> NonNull<Version<V>> {
-        NonNull::from(&self.0).cast()
+        NonNull::from(&self.room).cast()
     }
 
     /// Whether the version stands here.
@@ -133,10 +149,10 @@ impl<V> Slot<V> {
     /// Moves a version here.
     ///
     /// # Safety
-    /// The slot is empty and the caller's. The version came from [`Version::allocate`], and
+    /// It fits. The slot is empty and the caller's. The version came from [`Version::allocate`], and
     /// nobody else refers to it.
     pub(crate) unsafe fn take_in(&self, version: NonNull<Version<V>>) -> NonNull<Version<V>> {
-        let here = self.0.get().cast::<Version<V>>();
+        let here = self.version().as_ptr();
         // SAFETY: the caller says so; what is left is memory without a version.
         unsafe {
             here.copy_from_nonoverlapping(version.as_ptr(), 1);
@@ -150,7 +166,7 @@ impl<V> Slot<V> {
     /// # Safety
     /// There is one, nothing refers to it any more, and it is not dropped again.
     pub(crate) unsafe fn clear(&self) {
-        let version = self.0.get().cast::<Version<V>>();
+        let version = self.version().as_ptr();
         #[cfg(not(precedent_loom))]
         {
             // SAFETY: the caller says so.

@@ -17,11 +17,17 @@
 //!
 //! Nothing here touches shared memory: a [`View`] goes in, a [`Verdict`] comes out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::ssi::entries::Overwriter;
 use crate::ssi::footprint::{Body, Witness};
 use crate::ssi::log::NEVER;
-use crate::ssi::view::{Entry, Overwriter, View};
+use crate::ssi::reach::Commits;
+use crate::ssi::view::View;
+
+/// Commits looked at in a row, for the cost of one that is looked at alone.
+const ROW: usize = 16;
 
 /// What the certifier found.
 pub(crate) enum Verdict {
@@ -87,7 +93,7 @@ pub(crate) fn certify_reader(body: &Arc<Body>, view: &View, max_steps: u64) -> V
 }
 
 fn certify(body: &Arc<Body>, view: &View, max_steps: u64, writes: bool) -> Verdict {
-    let Some(first) = first_overwriter(body, &view.entries) else {
+    let Some(first) = view.first_overwriter() else {
         return Verdict::Clear;
     };
     let mut search = Search::new(body, view, max_steps, writes);
@@ -98,35 +104,23 @@ fn certify(body: &Arc<Body>, view: &View, max_steps: u64, writes: bool) -> Verdi
     }
 }
 
-/// The first entry that wrote something that the transaction observed.
-fn first_overwriter(body: &Body, entries: &[Entry]) -> Option<Overwriter> {
-    entries.iter().find_map(|entry| {
-        let witness = body.footprint.observed(&entry.body.footprint)?;
-        Some(Overwriter { commit: entry.commit, body: Arc::clone(&entry.body), witness })
-    })
-}
-
-/// Whether one of these entries wrote something that the transaction observed.
-pub(crate) fn overwrites(body: &Body, entries: &[Entry]) -> bool {
-    entries.iter().any(|entry| body.footprint.observed(&entry.body.footprint).is_some())
-}
-
 /// The first entry that wrote a key that the transaction writes too.
-pub(crate) fn first_writer(body: &Body, entries: &[Entry]) -> Option<Overwriter> {
-    entries.iter().find_map(|entry| {
+pub(crate) fn first_writer(body: &Body, view: &View) -> Option<Overwriter> {
+    view.window.entries().find_map(|entry| {
         let witness = body.footprint.overwritten(&entry.body.footprint)?;
         Some(Overwriter { commit: entry.commit, body: Arc::clone(&entry.body), witness })
     })
 }
 
-/// A node of the search: an entry or a published reader of the view, by its index.
+/// A node of the search: a commit, by its timestamp, or a published reader of the view, by
+/// its index.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Node {
-    Entry(usize),
+    Commit(u64),
     Reader(usize),
 }
 
-/// How a node was reached. The candidate itself has no `Reached`.
+/// How a commit was reached, unless by a start edge.
 #[derive(Clone, Copy)]
 struct Reached {
     /// None is the candidate.
@@ -139,6 +133,15 @@ enum Stop {
     TooLong,
 }
 
+/// A commit at or after r that was not reached.
+struct Straddler {
+    commit: u64,
+    /// How many of the sources were tested for an edge to it.
+    tested: usize,
+}
+
+/// Most of a window is looked at in rows only, a few words for each commit: who began at or
+/// after r, and whose signatures meet that of the candidate.
 struct Search<'v> {
     body: &'v Arc<Body>,
     view: &'v View,
@@ -146,54 +149,52 @@ struct Search<'v> {
     /// start edges, and published readers are left out.
     writes: bool,
     steps_left: u64,
-    /// How each entry was reached.
-    entries: Vec<Option<Reached>>,
-    /// How each published reader was reached: by a start edge only.
-    readers: Vec<Option<Reached>>,
-    /// Entries reached and not yet looked at.
-    todo: Vec<usize>,
-    /// Every node reached, in the order of reaching.
-    sources: Vec<Node>,
-    /// For each entry, how many of the sources were tested for an edge to it.
-    tested: Vec<usize>,
-    /// The smallest c that was reached.
-    r: u64,
-    /// Entries and readers by descending s, to find those with s >= r as r falls.
-    by_snapshot: Vec<(u64, Node)>,
-    /// How many of `by_snapshot` lie at or above r.
+    /// The commits that were reached.
+    reached: Commits,
+    /// How, but for those that were reached by a start edge.
+    how: BTreeMap<u64, Reached>,
+    /// Commits reached and not yet looked at.
+    todo: Vec<u64>,
+    /// The smallest c that was reached, and what it was before; descending.
+    lowered: Vec<u64>,
+    /// The published readers by descending s, to find those with s >= r as r falls.
+    readers: Vec<(u64, usize)>,
+    /// How many of them lie at or above r.
     started: usize,
+    /// Everything reached that can have an edge to a straddler, in the order of reaching.
+    sources: Vec<Node>,
+    straddlers: Vec<Straddler>,
 }
 
 impl<'v> Search<'v> {
     fn new(body: &'v Arc<Body>, view: &'v View, max_steps: u64, writes: bool) -> Self {
         let readers: &[Arc<Body>] = if writes { &view.readers } else { &[] };
-        let mut by_snapshot: Vec<(u64, Node)> = view
-            .entries
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| (entry.body.snapshot, Node::Entry(at)))
-            .chain(readers.iter().enumerate().map(|(at, r)| (r.snapshot, Node::Reader(at))))
-            .collect();
-        by_snapshot.sort_by_key(|&(snapshot, _)| std::cmp::Reverse(snapshot));
+        let mut readers: Vec<(u64, usize)> =
+            readers.iter().enumerate().map(|(at, reader)| (reader.snapshot, at)).collect();
+        readers.sort_unstable_by_key(|&(snapshot, _)| std::cmp::Reverse(snapshot));
         Self {
             body,
             view,
             writes,
             steps_left: max_steps,
-            entries: vec![None; view.entries.len()],
-            readers: vec![None; readers.len()],
+            reached: Commits::none(view.window.start(), view.window.len()),
+            how: BTreeMap::new(),
             todo: Vec::new(),
-            sources: Vec::new(),
-            tested: vec![0; view.entries.len()],
-            r: NEVER,
-            by_snapshot,
+            lowered: Vec::new(),
+            readers,
             started: 0,
+            sources: Vec::new(),
+            straddlers: Vec::new(),
         }
     }
 
     fn run(&mut self) -> Result<(), Stop> {
-        self.reach_overwriters()?;
-        // Ends: each round but the last reaches an entry that was not reached before.
+        self.steps(self.view.window.len())?;
+        // U*: everything that overwrote what the candidate observed.
+        for &(commit, witness) in &self.view.overwriters {
+            self.reach(commit, None, StepKind::Rw(witness));
+        }
+        // Ends: each round but the last reaches a commit that was not reached before.
         loop {
             self.settle()?;
             if !self.reach_straddlers()? {
@@ -203,151 +204,173 @@ impl<'v> Search<'v> {
         if self.writes { self.find_way_back() } else { Ok(()) }
     }
 
-    fn step(&mut self) -> Result<(), Stop> {
-        self.steps_left = self.steps_left.checked_sub(1).ok_or(Stop::TooLong)?;
+    /// Counts commits looked at and edges tested.
+    fn steps(&mut self, steps: usize) -> Result<(), Stop> {
+        self.steps_left = self.steps_left.checked_sub(steps as u64).ok_or(Stop::TooLong)?;
         Ok(())
     }
 
-    /// U*: everything that overwrote what the candidate observed.
-    fn reach_overwriters(&mut self) -> Result<(), Stop> {
-        for at in 0..self.view.entries.len() {
-            self.step()?;
-            let later = &self.view.entries[at].body.footprint;
-            if let Some(witness) = self.body.footprint.observed(later) {
-                self.reach(at, None, StepKind::Rw(witness));
-            }
-        }
-        Ok(())
+    /// The smallest c that was reached.
+    fn r(&self) -> u64 {
+        self.lowered.last().copied().unwrap_or(NEVER)
     }
 
-    fn reach(&mut self, at: usize, from: Option<Node>, kind: StepKind) {
-        if self.entries[at].is_none() {
-            self.entries[at] = Some(Reached { from, kind });
-            self.sources.push(Node::Entry(at));
-            self.todo.push(at);
+    fn reach(&mut self, commit: u64, from: Option<Node>, kind: StepKind) {
+        if self.reached.add(commit) {
+            self.how.insert(commit, Reached { from, kind });
+            self.sources.push(Node::Commit(commit));
+            self.todo.push(commit);
         }
     }
 
-    /// Looks at each reached entry: does it lead into the past of the candidate, and how
+    /// Looks at each reached commit: does it lead into the past of the candidate, and how
     /// far down does it bring r? Then everything that began at or after r is reached too.
     fn settle(&mut self) -> Result<(), Stop> {
-        while let Some(at) = self.todo.pop() {
-            self.step()?;
-            let entry = &self.view.entries[at];
-            self.lower(entry.commit);
-            if let Some(overwriter) = &entry.overwriter {
+        let before = self.r();
+        let mut r = before;
+        while let Some(commit) = self.todo.pop() {
+            self.steps(1)?;
+            r = r.min(commit);
+            if let Some(overwriter) = &self.view.window.entry(commit).overwriter {
                 if overwriter.commit <= self.body.snapshot {
-                    return Err(self.cycle_through_the_past(at, overwriter));
+                    return Err(self.cycle_through_the_past(commit, overwriter));
                 }
-                if let Some(first) = self.position(overwriter.commit) {
-                    self.reach(first, Some(Node::Entry(at)), StepKind::Rw(overwriter.witness));
-                }
+                let kind = StepKind::Rw(overwriter.witness);
+                self.reach(overwriter.commit, Some(Node::Commit(commit)), kind);
             }
+        }
+        if r < before {
+            self.lowered.push(r);
+            self.reach_started(r, before)?;
         }
         Ok(())
     }
 
-    /// Where the entry of a commit timestamp stands in the view.
-    fn position(&self, commit: u64) -> Option<usize> {
-        self.view.entries.binary_search_by_key(&commit, |entry| entry.commit).ok()
-    }
-
-    /// Lowers r to a commit that was reached; what began at or after it follows.
-    fn lower(&mut self, commit: u64) {
-        if commit >= self.r {
-            return;
+    /// What began at or after r is reached, and r was lowered to it from `before`. Such a
+    /// commit never lowers r: its own overwriters come after s >= r. So it can be a source
+    /// of edges, but there is nothing to look at.
+    fn reach_started(&mut self, r: u64, before: u64) -> Result<(), Stop> {
+        let window = &self.view.window;
+        self.steps(window.len() / ROW)?;
+        for stretch in window.above(r) {
+            self.reached.add_where(stretch.first, stretch.snapshots, |&snapshot| snapshot >= r);
         }
-        self.r = commit;
-        let from = self.position(commit).map(Node::Entry);
-        while let Some(&(snapshot, node)) = self.by_snapshot.get(self.started) {
-            if snapshot < commit {
-                break;
+        let straddling = self.reached.missing(r..=window.position().min(before - 1));
+        self.straddlers.extend(straddling.map(|commit| Straddler { commit, tested: 0 }));
+        // An edge leads to what was committed after one began. Who began at or after `before`
+        // is a source already, where it can be one to what straddled then.
+        let last = self.straddlers.iter().map(|straddler| straddler.commit).max();
+        let below = last.map_or(r, |last| last.min(before));
+        for stretch in window.above(r).filter(|_| r < below) {
+            for (commit, &snapshot) in (stretch.first..).zip(stretch.snapshots) {
+                if (r..below).contains(&snapshot) && !self.how.contains_key(&commit) {
+                    self.sources.push(Node::Commit(commit));
+                }
             }
+        }
+        while let Some(&(snapshot, at)) = self.readers.get(self.started)
+            && snapshot >= r
+        {
             self.started += 1;
-            let reached = match node {
-                Node::Entry(at) => &mut self.entries[at],
-                Node::Reader(at) => &mut self.readers[at],
-            };
-            if reached.is_none() {
-                // Such an entry never lowers r: its own overwriters come after s >= r. So
-                // it is a source, but there is nothing to look at.
-                *reached = Some(Reached { from, kind: StepKind::Start });
-                self.sources.push(node);
-            }
+            self.sources.push(Node::Reader(at));
         }
+        Ok(())
     }
 
     /// Reaches the straddlers to which a source has an edge; true if there was one.
     fn reach_straddlers(&mut self) -> Result<bool, Stop> {
         let mut any = false;
-        let from = self.view.entries.partition_point(|entry| entry.commit < self.r);
-        for at in from..self.view.entries.len() {
-            if self.entries[at].is_some() {
-                continue;
-            }
+        let mut straddlers = std::mem::take(&mut self.straddlers);
+        for straddler in &mut straddlers {
             // Sources reached in this very loop are tested in the next round.
-            while self.tested[at] < self.sources.len() {
-                let source = self.sources[self.tested[at]];
-                self.tested[at] += 1;
-                self.step()?;
-                if let Some(kind) = self.edge(source, at) {
-                    self.reach(at, Some(source), kind);
+            while straddler.tested < self.sources.len() && !self.reached.has(straddler.commit) {
+                let source = self.sources[straddler.tested];
+                straddler.tested += 1;
+                self.steps(1)?;
+                if let Some(kind) = self.edge(source, straddler.commit) {
+                    self.reach(straddler.commit, Some(source), kind);
                     any = true;
-                    break;
                 }
             }
         }
+        straddlers.retain(|straddler| !self.reached.has(straddler.commit));
+        self.straddlers = straddlers;
         Ok(any)
     }
 
-    /// The edge from a source to an entry, if there is one.
-    fn edge(&self, source: Node, to: usize) -> Option<StepKind> {
-        let later = &self.view.entries[to];
+    /// The edge from a source to a commit, if there is one.
+    fn edge(&self, source: Node, to: u64) -> Option<StepKind> {
+        let later = &self.view.window.entry(to).body.footprint;
         let (earlier, commit) = self.source(source);
-        if later.commit <= earlier.snapshot {
+        if to <= earlier.snapshot {
             return None;
         }
-        let rw = earlier.footprint.observed(&later.body.footprint).map(StepKind::Rw);
+        let rw = earlier.footprint.observed(later).map(StepKind::Rw);
         rw.or_else(|| {
-            let overwritten = || earlier.footprint.overwritten(&later.body.footprint);
             commit
-                .filter(|&commit| commit < later.commit)
-                .and_then(|_| overwritten())
+                .filter(|&commit| commit < to)
+                .and_then(|_| earlier.footprint.overwritten(later))
                 .map(StepKind::Ww)
         })
     }
 
     fn source(&self, node: Node) -> (&'v Arc<Body>, Option<u64>) {
         match node {
-            Node::Entry(at) => (&self.view.entries[at].body, Some(self.view.entries[at].commit)),
+            Node::Commit(commit) => (&self.view.window.entry(commit).body, Some(commit)),
             Node::Reader(at) => (&self.view.readers[at], None),
         }
     }
 
     /// Does anything that was reached have an edge to the candidate's writes?
     fn find_way_back(&mut self) -> Result<(), Stop> {
-        for at in 0..self.sources.len() {
-            self.step()?;
-            let source = self.sources[at];
-            let (earlier, commit) = self.source(source);
-            let mine = &self.body.footprint;
-            let rw = earlier.footprint.observed(mine).map(StepKind::Rw);
-            let ww = || commit.and_then(|_| earlier.footprint.overwritten(mine)).map(StepKind::Ww);
-            if let Some(kind) = rw.or_else(ww) {
-                let mut steps = self.path_to(source);
-                steps.push(Step { kind, to: Member::Candidate });
-                return Err(Stop::Cycle(steps));
+        let window = &self.view.window;
+        self.steps(window.len())?;
+        let mine = self.body.footprint.writes;
+        for stretch in window.above(self.r() - 1) {
+            let readers = mine.find_in(stretch.reads);
+            for at in readers.chain(mine.of_keys().find_in(stretch.writes)) {
+                let commit = stretch.first + at as u64;
+                if self.reached.has(commit) {
+                    self.end_at_candidate(Node::Commit(commit))?;
+                }
             }
         }
-        Ok(())
+        (0..self.started).try_for_each(|at| self.end_at_candidate(Node::Reader(self.readers[at].1)))
     }
 
-    fn cycle_through_the_past(&self, at: usize, overwriter: &Overwriter) -> Stop {
-        let mut steps = self.path_to(Node::Entry(at));
+    /// Fails with the cycle if there is an edge from a node that was reached to the candidate.
+    fn end_at_candidate(&self, node: Node) -> Result<(), Stop> {
+        let (earlier, commit) = self.source(node);
+        let mine = &self.body.footprint;
+        let rw = earlier.footprint.observed(mine).map(StepKind::Rw);
+        let ww = || commit.and_then(|_| earlier.footprint.overwritten(mine)).map(StepKind::Ww);
+        let Some(kind) = rw.or_else(ww) else {
+            return Ok(());
+        };
+        let mut steps = self.path_to(node);
+        steps.push(Step { kind, to: Member::Candidate });
+        Err(Stop::Cycle(steps))
+    }
+
+    fn cycle_through_the_past(&self, commit: u64, overwriter: &Overwriter) -> Stop {
+        let mut steps = self.path_to(Node::Commit(commit));
         let past = Member::Committed(overwriter.commit, Arc::clone(&overwriter.body));
         steps.push(Step { kind: StepKind::Rw(overwriter.witness), to: past });
         steps.push(Step { kind: StepKind::Start, to: Member::Candidate });
         Stop::Cycle(steps)
+    }
+
+    /// How a reached node was reached.
+    fn way_to(&self, node: Node) -> Reached {
+        if let Node::Commit(commit) = node
+            && let Some(&reached) = self.how.get(&commit)
+        {
+            return reached;
+        }
+        // From the first r at or below its s.
+        let snapshot = self.source(node).0.snapshot;
+        let after = self.lowered.partition_point(|&r| r > snapshot);
+        Reached { from: self.lowered.get(after).copied().map(Node::Commit), kind: StepKind::Start }
     }
 
     /// The edges from the candidate to a reached node.
@@ -356,16 +379,12 @@ impl<'v> Search<'v> {
         let mut at = Some(node);
         // Ends: each node was reached from one that was reached before it.
         while let Some(node) = at {
-            let (reached, to) = match node {
-                Node::Entry(at) => {
-                    let entry = &self.view.entries[at];
-                    (self.entries[at], Member::Committed(entry.commit, Arc::clone(&entry.body)))
-                }
-                Node::Reader(at) => {
-                    (self.readers[at], Member::Reader(Arc::clone(&self.view.readers[at])))
-                }
+            let reached = self.way_to(node);
+            let body = Arc::clone(self.source(node).0);
+            let to = match node {
+                Node::Commit(commit) => Member::Committed(commit, body),
+                Node::Reader(_) => Member::Reader(body),
             };
-            let Some(reached) = reached else { break };
             steps.push(Step { kind: reached.kind, to });
             at = reached.from;
         }

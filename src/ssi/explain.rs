@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Step, StepKind};
 use crate::ssi::conflict::{Conflict, ConflictReason, Edge, EdgeKind, TransactionId};
+use crate::ssi::entries::Overwriter;
 use crate::ssi::footprint::{Body, Witness};
-use crate::ssi::view::Overwriter;
 
 /// Why a transaction was refused, with what it takes to explain it.
 pub(crate) enum Refusal {

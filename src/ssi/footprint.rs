@@ -38,16 +38,22 @@ pub(crate) trait Part: Send + Sync + 'static {
 /// A small summary of keys and tables. Only ever a filter before the exact test.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Signature {
-    keys: [u64; 4],
+    /// A bit for each key.
+    keys: [u64; KEYS],
+    /// Another one, by other bits of its hash: of two that share the first, most differ here.
+    check: u64,
     tables: u64,
 }
+
+const KEYS: usize = 2;
 
 impl Signature {
     /// Adds one key by its record's number.
     pub(crate) fn add_key(&mut self, record: usize) {
         // Fibonacci hashing: the high bits of the product are well mixed.
-        let bit = (record as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
-        self.keys[(bit >> 6) as usize] |= 1 << (bit & 63);
+        let hash = (record as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.keys[(hash >> 63) as usize] |= 1 << (hash >> 57 & 63);
+        self.check |= 1 << (hash >> 51 & 63);
     }
 
     /// Adds a whole table.
@@ -55,14 +61,20 @@ impl Signature {
         self.tables |= 1 << (table & 63);
     }
 
-    /// Whether nothing was added.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys == [0; 4] && self.tables == 0
+    /// Whether a table was added.
+    pub(crate) fn has_tables(&self) -> bool {
+        self.tables != 0
+    }
+
+    /// The keys alone.
+    pub(crate) fn of_keys(self) -> Self {
+        Self { tables: 0, ..self }
     }
 
     /// Adds all that another one has.
     pub(crate) fn add_all(&mut self, other: &Self) {
         self.keys.iter_mut().zip(&other.keys).for_each(|(mine, theirs)| *mine |= theirs);
+        self.check |= other.check;
         self.tables |= other.tables;
     }
 
@@ -73,9 +85,48 @@ impl Signature {
 
     /// False only if they have no key in common.
     pub(crate) fn may_share_key(&self, other: &Self) -> bool {
-        self.keys.iter().zip(&other.keys).any(|(mine, theirs)| mine & theirs != 0)
+        let keys =
+            self.keys.iter().zip(&other.keys).fold(0, |all, (mine, theirs)| all | mine & theirs);
+        keys != 0 && self.check & other.check != 0
+    }
+
+    /// Which of many, in a row, may meet this one, ascending. Of most it looks at one word.
+    pub(crate) fn find_in(self, many: &[Self]) -> impl Iterator<Item = usize> + use<'_> {
+        let mut groups = many.chunks(GROUP).enumerate();
+        let (mut first, mut meeting) = (0, 0_u64);
+        std::iter::from_fn(move || {
+            while meeting == 0 {
+                let (at, group) = groups.next()?;
+                first = at * GROUP;
+                meeting = self.meeting(group);
+            }
+            let place = meeting.trailing_zeros() as usize;
+            meeting &= meeting - 1;
+            Some(first + place)
+        })
+    }
+
+    /// A bit for each of a group that may meet this one.
+    fn meeting(&self, group: &[Self]) -> u64 {
+        let mut keys = 0;
+        for (at, &word) in self.keys.iter().enumerate().filter(|&(_, &word)| word != 0) {
+            keys |= which(group, |one| one.keys[at] & word != 0);
+        }
+        if keys != 0 {
+            keys &= which(group, |one| one.check & self.check != 0);
+        }
+        let tables = |one: &Self| one.tables & self.tables != 0;
+        if self.has_tables() { keys | which(group, tables) } else { keys }
     }
 }
+
+/// A bit for each that passes a test.
+fn which(group: &[Signature], test: impl Fn(&Signature) -> bool) -> u64 {
+    group.iter().rev().fold(0, |bits, one| bits << 1 | u64::from(test(one)))
+}
+
+/// Signatures that are compared with one, word by word.
+const GROUP: usize = 64;
 
 /// Everything that a transaction observed and wrote.
 #[derive(Default)]
@@ -154,5 +205,43 @@ impl Body {
             commit_timestamp: commit.map(Timestamp::from),
             sharing: self.sharing,
         }
+    }
+}
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests {
+    use super::Signature;
+
+    fn of(
+        keys: impl IntoIterator<Item = usize>,
+        tables: impl IntoIterator<Item = u64>,
+    ) -> Signature {
+        let mut signature = Signature::default();
+        keys.into_iter().for_each(|key| signature.add_key(key));
+        tables.into_iter().for_each(|table| signature.add_table(table));
+        signature
+    }
+
+    #[test]
+    fn a_row_is_searched_as_its_members_are_asked_one_by_one() {
+        let row: Vec<Signature> =
+            (0..500).map(|n| of(n * 3..n * 3 + n % 4, (n % 9 == 0).then_some(n as u64))).collect();
+        for n in 0..1_000 {
+            let probe = of(n..n + n % 7, (n % 5 == 0).then_some(n as u64));
+            let found: Vec<usize> = probe.find_in(&row).collect();
+            let expected = (0..row.len()).filter(|&at| probe.may_meet(&row[at]));
+            assert_eq!(found, Vec::from_iter(expected), "probe {n}");
+            let shared =
+                (0..row.len()).filter(|at| at * 3 <= n && n < at * 3 + at % 4 && n % 7 > 0);
+            assert!(shared.into_iter().all(|at| found.contains(&at)), "probe {n}");
+        }
+    }
+
+    #[test]
+    fn few_of_the_keys_that_differ_look_the_same() {
+        let met =
+            (0..1_000).filter(|&n| of([n * 64], []).may_meet(&of([(n + 1) * 64], []))).count();
+        let any = (1..4_000).filter(|&n| of([64], []).may_meet(&of([(n + 1) * 64], []))).count();
+        assert!(met <= 10 && any <= 10, "{met} neighbours, {any} others");
     }
 }

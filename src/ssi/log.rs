@@ -21,19 +21,19 @@ use std::sync::Arc;
 
 use crate::bugs::{Bug, Bugs};
 use crate::ssi::danger::Danger;
-use crate::ssi::footprint::{Body, Footprint, Signature};
+use crate::ssi::entries::Entries;
+use crate::ssi::entries::{Entry, Overwriter};
+use crate::ssi::footprint::{Body, Footprint};
 use crate::ssi::share::{Reader, Sharing, share};
-use crate::ssi::view::{Entry, Overwriter, View};
+use crate::ssi::view::View;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// Later than every commit timestamp.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// Signatures glanced at in one hold of the lock.
-const GLANCE: usize = 256;
-/// Entries copied out in one hold of the lock.
+/// Readers copied out in one hold of the lock.
 const BATCH: usize = 128;
-/// Room for so many entries is not given back.
+/// Room for so many marks is not given back.
 const SPARE: usize = 1024;
 /// Entries forgotten in one hold of the lock.
 const FORGET: usize = 1024;
@@ -101,12 +101,7 @@ pub(crate) struct CommitLog {
 }
 
 struct State {
-    /// The newest commit timestamp taken.
-    last: u64,
-    /// Dense: the entry of c stands at c - (last - len).
-    entries: VecDeque<Entry>,
-    /// What each of them wrote.
-    writes: VecDeque<Signature>,
+    entries: Entries,
     /// (c, s) of the retained entries whose s is smaller than that of all after them.
     oldest: VecDeque<(u64, u64)>,
     /// Ascending by their numbers.
@@ -124,9 +119,7 @@ impl CommitLog {
     pub(crate) fn new(bounds: Bounds, bugs: Bugs) -> Self {
         Self {
             state: Mutex::new(State {
-                last: 0,
-                entries: VecDeque::new(),
-                writes: VecDeque::new(),
+                entries: Entries::new(),
                 oldest: VecDeque::new(),
                 readers: VecDeque::new(),
                 readers_weight: 0,
@@ -145,39 +138,19 @@ impl CommitLog {
         }
     }
 
-    /// Finds what may have overwritten something of `reads` since the last glance, by the
-    /// signatures alone, which lie side by side: most that is new has nothing to do with a
-    /// transaction, and to copy it would cost much more. Afterwards the view's candidates are
-    /// complete up to the newest entry.
-    ///
-    /// # Errors
-    /// `Folded` if commits that the view should hold are gone.
-    pub(crate) fn glance(&self, view: &mut View, reads: &Signature) -> Result<(), Moved> {
-        loop {
-            let state = self.state.lock();
-            if state.base() > view.snapshot {
-                return Err(Moved::Folded);
-            }
-            let complete = state.copy_candidates(view, reads);
-            drop(state);
-            if complete {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Brings a view up to date, a batch for each hold of the lock. With `readers`, the
-    /// published readers too.
+    /// Brings a view up to date. With `readers`, the published readers too, a batch for each
+    /// hold of the lock; what commits left is shared, not copied.
     ///
     /// # Errors
     /// `Folded` if commits that the view should hold are gone.
     pub(crate) fn catch_up(&self, view: &mut View, readers: bool) -> Result<(), Moved> {
         loop {
             let state = self.state.lock();
-            if state.base() > view.snapshot {
+            if state.entries.base() > view.window.start() {
                 return Err(Moved::Folded);
             }
-            let complete = state.copy_entries(view) & (!readers || state.copy_readers(view));
+            state.entries.extend(&mut view.window);
+            let complete = !readers || state.copy_readers(view);
             drop(state);
             if complete {
                 return Ok(());
@@ -192,13 +165,13 @@ impl CommitLog {
     /// no more.
     pub(crate) fn append(&self, body: &Arc<Body>, stance: Stance<'_>) -> Result<u64, Moved> {
         let mut state = self.state.lock();
-        if state.base() > body.snapshot {
+        if state.entries.base() > body.snapshot {
             return Err(Moved::Folded);
         }
         if !self.bugs.has(Bug::NoSecondLook) && !state.answers(&stance, &body.footprint) {
             return Err(Moved::On);
         }
-        let commit = state.last + 1;
+        let commit = state.entries.last() + 1;
         debug_assert!(commit > body.snapshot, "I1: a snapshot sees its own commit");
         let overwriter = match stance {
             Stance::Edged(_, overwriter) => Some(overwriter),
@@ -228,12 +201,12 @@ impl CommitLog {
     ) -> Result<(), Moved> {
         let publish = publish && !self.bugs.has(Bug::NeverPublish);
         let mut state = self.state.lock();
-        let folded = state.base() > body.snapshot;
+        let folded = state.entries.base() > body.snapshot;
         if state.danger.contains(body.snapshot) {
             if folded {
                 return Err(Moved::Folded);
             }
-            if position != state.last {
+            if position != state.entries.last() {
                 return Err(Moved::On);
             }
         }
@@ -323,13 +296,13 @@ impl CommitLog {
     fn forget_in(&self, state: &mut State, horizon: Horizon) -> Forgotten {
         let fold_to = state.fold_point(self.bounds.retained).min(horizon.published);
         let forgotten = state.forget(horizon, fold_to);
-        let folded = state.base().saturating_sub(horizon.low_water);
+        let folded = state.entries.base().saturating_sub(horizon.low_water);
         // Relaxed: a counter, written under the lock.
         let before = self.folded.load(Ordering::Relaxed);
         self.folded.store(before + folded.min(forgotten.entries.len() as u64), Ordering::Relaxed);
         self.note_lengths(state);
         // Release: `base` names its pair.
-        self.base.store(state.base(), Ordering::Release);
+        self.base.store(state.entries.base(), Ordering::Release);
         forgotten
     }
 
@@ -390,47 +363,20 @@ impl Forgotten {
 }
 
 impl State {
-    fn base(&self) -> u64 {
-        self.last - self.entries.len() as u64
-    }
-
-    fn after(&self, position: u64) -> impl Iterator<Item = &Entry> {
-        self.entries.range(self.place_after(position)..)
-    }
-
-    fn signatures_after(&self, position: u64) -> impl Iterator<Item = &Signature> {
-        self.writes.range(self.place_after(position)..)
-    }
-
-    fn place_after(&self, position: u64) -> usize {
-        // The entries at or below a view's position may be gone already.
-        let skip = position.max(self.base()) - self.base();
-        (skip as usize).min(self.entries.len())
-    }
-
-    /// Copies what may meet `reads` out of a batch; true if nothing is left.
-    fn copy_candidates(&self, view: &mut View, reads: &Signature) -> bool {
-        let from = self.place_after(view.glanced);
-        let batch = self.writes.range(from..).take(GLANCE).enumerate();
-        let meeting = batch.filter(|(_, writes)| reads.may_meet(writes));
-        view.candidates.extend(meeting.map(|(at, _)| self.entries[from + at].clone()));
-        let to = self.base() + self.entries.len().min(from + GLANCE) as u64;
-        view.glanced = view.glanced.max(to);
-        view.glanced == self.last
-    }
-
     fn answers(&self, stance: &Stance<'_>, footprint: &Footprint) -> bool {
         match stance {
             Stance::Blind => true,
             Stance::Clear(view) => {
-                self.last - view.seen() <= SECOND_LOOK as u64
-                    && self
-                        .signatures_after(view.seen())
-                        .all(|writes| !footprint.reads.may_meet(writes))
+                let news = self.entries.last() - view.position();
+                let meets = |writes| footprint.reads.may_meet(writes);
+                news == 0
+                    || news <= SECOND_LOOK as u64
+                        && !self.entries.writes_after(view.position()).any(meets)
             }
-            Stance::Exactly(view) => view.position == self.last,
+            Stance::Exactly(view) => view.position() == self.entries.last(),
             Stance::Edged(view, _) => {
-                view.position == self.last && view.readers_position == self.readers_published
+                view.position() == self.entries.last()
+                    && view.readers_position == self.readers_published
             }
         }
     }
@@ -441,17 +387,7 @@ impl State {
             self.oldest.pop_back();
         }
         self.oldest.push_back((entry.commit, snapshot));
-        self.last = entry.commit;
-        self.writes.push_back(entry.body.footprint.writes);
-        self.entries.push_back(entry);
-    }
-
-    /// Copies a batch; true if nothing is left.
-    fn copy_entries(&self, view: &mut View) -> bool {
-        view.entries.extend(self.after(view.position).take(BATCH).cloned());
-        let reached = view.entries.last().map_or(view.position, |entry| entry.commit);
-        view.position = reached.max(view.position);
-        view.position == self.last
+        self.entries.push(entry);
     }
 
     /// The readers with a number above this one.
@@ -464,7 +400,7 @@ impl State {
     fn copy_readers(&self, view: &mut View) -> bool {
         let mut reached = self.readers_published;
         for (copied, reader) in self.readers_after(view.readers_position).enumerate() {
-            if reader.body.snapshot > view.snapshot {
+            if reader.body.snapshot > view.window.start() {
                 view.readers.push(Arc::clone(&reader.body));
             }
             if copied + 1 == BATCH {
@@ -509,7 +445,7 @@ impl State {
             return 0;
         }
         let keep = bound / 2;
-        let of_entries = self.last - self.entries.len().min(keep) as u64;
+        let of_entries = self.entries.last() - self.entries.len().min(keep) as u64;
         let mut too_many = self.readers_weight.saturating_sub(keep);
         let of_readers = self.readers.iter().map_while(|reader| {
             let goes = too_many > 0;
@@ -522,10 +458,8 @@ impl State {
 
     fn forget(&mut self, horizon: Horizon, fold_to: u64) -> Forgotten {
         let upto = horizon.low_water.max(fold_to);
-        let gone = self.entries.partition_point(|entry| entry.commit <= upto).min(FORGET);
-        let entries = self.entries.drain(..gone).collect();
-        self.writes.drain(..gone);
-        let base = self.base();
+        let entries = self.entries.take_out(upto, FORGET);
+        let base = self.entries.base();
         while self.oldest.front().is_some_and(|&(commit, _)| commit <= base) {
             self.oldest.pop_front();
         }
@@ -538,11 +472,9 @@ impl State {
         }
         self.readers_weight -= readers.iter().map(|reader| reader.weight).sum::<usize>();
         self.danger.forget(horizon.danger);
-        // After one long transaction a long log is not needed again.
-        if self.entries.len() < self.entries.capacity() / 4 && self.entries.capacity() > SPARE {
-            self.entries.shrink_to(self.entries.capacity() / 2);
-            self.writes.shrink_to(self.entries.capacity() / 2);
-            self.oldest.shrink_to(self.entries.capacity() / 2);
+        // After one long transaction so much room is not needed again.
+        if self.oldest.len() < self.oldest.capacity() / 4 && self.oldest.capacity() > SPARE {
+            self.oldest.shrink_to(self.oldest.capacity() / 2);
         }
         Forgotten { entries, readers }
     }

@@ -4,9 +4,11 @@
 pub(crate) mod certify;
 mod conflict;
 mod danger;
+pub(crate) mod entries;
 pub(crate) mod explain;
 pub(crate) mod footprint;
 pub(crate) mod log;
+mod reach;
 pub(crate) mod rules;
 mod share;
 pub(crate) mod view;

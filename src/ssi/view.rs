@@ -1,65 +1,84 @@
-//! Entries of the commit log, and what a transaction has looked at of them, to be certified
-//! outside its lock.
+//! What a transaction has looked at of the commit log, to be certified outside its lock.
 
 use std::sync::Arc;
 
-use crate::ssi::footprint::{Body, Witness};
-
-/// A committed read-write transaction.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    /// c(X).
-    pub(crate) commit: u64,
-    pub(crate) body: Arc<Body>,
-    /// The first commit that X read around: `low(X)`, fixed at commit, never transitive. A
-    /// rule other than the exact one may keep an earlier one here.
-    pub(crate) overwriter: Option<Overwriter>,
-}
-
-/// The first commit that overwrote something that another transaction observed.
-#[derive(Clone)]
-pub(crate) struct Overwriter {
-    pub(crate) commit: u64,
-    pub(crate) body: Arc<Body>,
-    pub(crate) witness: Witness,
-}
+use crate::ssi::entries::{Entry, Overwriter, Stretch, Window};
+use crate::ssi::footprint::{Body, Signature, Witness};
 
 /// What a transaction has looked at so far.
 pub(crate) struct View {
-    /// Every entry with c in (s(T), position], ascending.
-    pub(crate) entries: Vec<Entry>,
-    /// The newest c that was looked at.
-    pub(crate) position: u64,
-    /// Those entries after s(T) whose writes may meet what the transaction observed, as far as
-    /// the log was glanced at.
-    pub(crate) candidates: Vec<Entry>,
-    /// The newest c that was glanced at.
-    pub(super) glanced: u64,
-    /// One of the candidates did overwrite something that was observed.
-    pub(crate) overwritten: bool,
+    /// The commits after s(T), up to the newest that was looked at.
+    pub(crate) window: Window,
+    /// Those of them that wrote something which the transaction observed, ascending.
+    pub(crate) overwriters: Vec<(u64, Witness)>,
+    /// Up to where they are complete.
+    pub(crate) judged: u64,
     /// Published readers with s > s(T), once they were asked for.
     pub(crate) readers: Vec<Arc<Body>>,
     pub(super) readers_position: u64,
-    pub(super) snapshot: u64,
 }
 
 impl View {
     /// Nothing is new to a transaction that has just taken its snapshot.
     pub(crate) fn new(snapshot: u64) -> Self {
         Self {
-            entries: Vec::new(),
-            position: snapshot,
-            candidates: Vec::new(),
-            glanced: snapshot,
-            overwritten: false,
+            window: Window::after(snapshot),
+            overwriters: Vec::new(),
+            judged: snapshot,
             readers: Vec::new(),
             readers_position: 0,
-            snapshot,
         }
     }
 
-    /// The newest c that was looked at, be it at a glance.
-    pub(crate) fn seen(&self) -> u64 {
-        self.position.max(self.glanced)
+    /// The newest c that was looked at.
+    pub(crate) fn position(&self) -> u64 {
+        self.window.position()
+    }
+
+    /// The commits that changed something which the transaction observed, ascending.
+    pub(crate) fn overwriters(&self) -> impl Iterator<Item = (&Entry, Witness)> {
+        self.overwriters.iter().map(|&(commit, witness)| (self.window.entry(commit), witness))
+    }
+
+    /// The first of them.
+    pub(crate) fn first_overwriter(&self) -> Option<Overwriter> {
+        self.overwriters().next().map(|(entry, witness)| Overwriter {
+            commit: entry.commit,
+            body: Arc::clone(&entry.body),
+            witness,
+        })
+    }
+
+    /// The commits up to `upto` whose writes may meet a signature.
+    pub(crate) fn writers_of(
+        &self,
+        changed: &Signature,
+        upto: u64,
+    ) -> impl Iterator<Item = &Entry> {
+        let changed = *changed;
+        let stretches = self.window.above(0);
+        let commits = stretches.flat_map(move |Stretch { first, writes, .. }| {
+            changed.find_in(writes).map(move |at| first + at as u64)
+        });
+        commits.take_while(move |&commit| commit <= upto).map(|commit| self.window.entry(commit))
+    }
+
+    /// Finds the overwriters among the commits that are new since it was last called, and up
+    /// to `upto`. Only those are tested whose writes may meet `reads`, which has all that the
+    /// transaction observed, or all of it that has changed by then. Runs the user's
+    /// comparators and predicates.
+    pub(crate) fn judge(&mut self, body: &Body, reads: &Signature, upto: u64) {
+        let window = &self.window;
+        for stretch in window.above(self.judged).take_while(|stretch| stretch.first <= upto) {
+            for at in reads.find_in(stretch.writes) {
+                let commit = stretch.first + at as u64;
+                if commit > upto {
+                    break;
+                }
+                let witness = body.footprint.observed(&window.entry(commit).body.footprint);
+                self.overwriters.extend(witness.map(|witness| (commit, witness)));
+            }
+        }
+        self.judged = self.judged.max(upto);
     }
 }

@@ -18,12 +18,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::error::Error;
-use crate::ssi::certify::{self, Verdict};
+use crate::ssi::certify::Verdict;
+use crate::ssi::entries::Overwriter;
 use crate::ssi::explain::Refusal;
 use crate::ssi::footprint::{Body, Footprint};
 use crate::ssi::log::{Moved, Stance};
 use crate::ssi::rules::Rule;
-use crate::ssi::view::{Overwriter, View};
+use crate::ssi::view::View;
 use crate::store::collector::Overwritten;
 use crate::timestamp::Timestamp;
 use crate::tx::core::Core;
@@ -237,26 +238,41 @@ impl Core<'_> {
         Ok(())
     }
 
-    /// Looks at what the log holds by now. Everything, with the published readers if they are
-    /// asked for, only if something may speak against the transaction.
+    /// Looks at what the log holds by now; at the published readers, if they are asked for,
+    /// only if something may speak against the transaction.
     fn look(
         &self,
         rule: &Rule,
-        body: &Arc<Body>,
+        body: &Body,
         view: &mut View,
         readers: bool,
     ) -> Result<Look, Moved> {
         let log = &self.engine.log;
-        if !rule.judges_writes && !view.overwritten {
-            let known = view.candidates.len();
-            log.glance(view, &body.footprint.reads)?;
-            view.overwritten = certify::overwrites(body, &view.candidates[known..]);
-            if !view.overwritten {
-                return Ok(Look::Clear);
-            }
+        log.catch_up(view, false)?;
+        self.judge(body, view);
+        if !rule.judges_writes && view.overwriters.is_empty() {
+            return Ok(Look::Clear);
         }
-        log.catch_up(view, readers)?;
+        if readers {
+            log.catch_up(view, true)?;
+            self.judge(body, view);
+        }
         Ok(Look::Overwritten)
+    }
+
+    /// Finds out which of the new commits in the view overwrote something that was observed.
+    /// If there are many, the index knows sooner than they what has changed at all.
+    fn judge(&self, body: &Body, view: &mut View) {
+        let reads = &body.footprint.reads;
+        let news = (view.position() - view.judged) as usize;
+        let many = if reads.has_tables() { MANY_FOR_RANGES } else { MANY };
+        if body.footprint.observes && news >= many {
+            let mut changes = self.changes(news);
+            let upto = changes.upto.min(view.position());
+            self.ask_closed(&body.footprint, &mut changes);
+            view.judge(body, &changes.changed, upto);
+        }
+        view.judge(body, reads, view.position());
     }
 
     /// The commit that a certified transaction read around, if there is one.
@@ -273,7 +289,7 @@ impl Core<'_> {
             Verdict::Cycle(steps) => Err(Refusal::Cycle(body(), steps)),
             Verdict::Suspect(path) => Err(Refusal::Suspect(body(), path)),
             Verdict::LostRace(winner) => Err(Refusal::LostRace(body(), winner)),
-            Verdict::TooLong => Err(self.conservative(view.seen())),
+            Verdict::TooLong => Err(self.conservative(view.position())),
         }
     }
 
@@ -294,7 +310,7 @@ impl Core<'_> {
         let mut patience = Patience::new(self);
         let _walk = self.walker().walk();
         // Ends: each further round is another transaction's commit, or a fold.
-        while let Err(moved) = self.engine.log.end_reader(&body, view.seen(), publish) {
+        while let Err(moved) = self.engine.log.end_reader(&body, view.position(), publish) {
             patience.moved();
             let rule = self.engine.config.certifier.rule();
             let looked = match moved {
@@ -345,6 +361,11 @@ enum Look {
     /// Something may have; the view is complete.
     Overwritten,
 }
+
+/// So many new commits are looked at one by one, if only keys were read.
+const MANY: usize = 64;
+/// The same if absences, ranges or predicates were observed: then the signatures say little.
+const MANY_FOR_RANGES: usize = 2;
 
 /// Rounds in which the log may move on before others are kept out.
 const OPEN_ROUNDS: u32 = 3;

@@ -6,16 +6,23 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::ssi::TransactionId;
+use crate::ssi::entries::Entry;
 use crate::ssi::footprint::{Footprint, Signature};
 use crate::ssi::view::View;
 use crate::store::registry::{Pin, Role, Ticket, Walker};
 use crate::store::tally::{Count, Tally};
+use crate::tx::changes::Changes;
 use crate::tx::engine::{Engine, Isolation, Limit};
 use crate::tx::hook::{Ending, Hook};
 use crate::tx::open_savepoints::OpenSavepoints;
 use crate::tx::table::{Key, Table, Value};
 use crate::tx::tx_table::{TxTable, TxTables};
+
+/// Rows of the index that may be looked at in place of one commit.
+const ROWS: usize = 4;
 
 /// The database that a transaction belongs to: borrowed, or kept alive by it.
 pub(crate) enum EngineRef<'db> {
@@ -407,20 +414,40 @@ impl<'db> Core<'db> {
     }
 
     fn unchanged_at(&self, to: u64) -> bool {
-        // Before the view, which may hold what was folded meanwhile and drop it at the end:
-        // what somebody's `Drop` reads then must not be missed either.
         let _comparing = self.comparing();
         // What the view names stays while we walk.
         let _walk = self.walker().walk();
+        let by_key = || self.tables.iter().filter(|table| table.asks_by_key());
         let mut view = View::new(self.snapshot());
-        let mut reads = Signature::default();
-        let by_key = self.tables.iter().filter(|table| table.asks_by_key());
-        by_key.for_each(|table| reads.add_table(table.number()));
-        if !reads.is_empty() && self.engine.log.glance(&mut view, &reads).is_err() {
-            return false;
+        let mut candidates = SmallVec::<[&Entry; 4]>::new();
+        if by_key().next().is_some() {
+            if self.engine.log.catch_up(&mut view, false).is_err() {
+                return false;
+            }
+            // From here on the view keeps the log from being folded past the snapshot.
+            let mut changes = self.changes(view.window.len());
+            by_key().for_each(|table| table.ask(&mut changes));
+            candidates.extend(view.writers_of(&changes.changed, to));
         }
-        let known = view.candidates.partition_point(|entry| entry.commit <= to);
-        self.tables.iter().all(|table| table.unchanged(&view.candidates[..known], to))
+        self.tables.iter().all(|table| table.unchanged(&candidates, to))
+    }
+
+    /// To ask the index what has changed, as long as that costs less than to look at so many
+    /// commits.
+    pub(crate) fn changes(&self, commits: usize) -> Changes<'_> {
+        Changes {
+            walker: self.walker(),
+            since: self.snapshot(),
+            upto: self.engine.registry.published(),
+            rows: commits * ROWS,
+            changed: Signature::default(),
+        }
+    }
+
+    /// Asks the index what has changed of what a closed footprint observed. Runs `cmp`.
+    pub(crate) fn ask_closed(&self, footprint: &Footprint, changes: &mut Changes<'_>) {
+        let _comparing = self.comparing();
+        self.tables.iter().for_each(|table| table.ask_closed(footprint, changes));
     }
 
     /// The log was folded past the snapshot: moves up to the fold point if everything in

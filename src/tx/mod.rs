@@ -1,6 +1,7 @@
 //! Transactions: the only place that knows both versions and conflicts.
 
 mod bulk;
+mod changes;
 mod commit;
 mod core;
 mod engine;

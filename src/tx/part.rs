@@ -83,9 +83,11 @@ impl<K: Key, V: Value> Footprinted for Part<K, V> {
         let writer = writer.as_any().downcast_ref::<Self>()?;
         writer.writes.iter().position(|write| {
             let record = write.record.id();
+            // Most parts have nothing to ask by key: then neither it nor the value is fetched.
             self.has_hit(record)
-                || self.covers(write.record.key())
-                || self.observed.changed_by(write.record.key(), write.value())
+                || !self.ranges.is_empty() && self.covers(write.record.key())
+                || !self.observed.is_empty()
+                    && self.observed.changed_by(write.record.key(), write.value())
         })
     }
 

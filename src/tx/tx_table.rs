@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::ssi::entries::Entry;
 use crate::ssi::footprint::{Footprint, Part as Footprinted, Signature};
-use crate::ssi::view::Entry;
 use crate::store::Quiet;
 use crate::store::index::Leases;
 use crate::store::record::{Record, RecordId, Records};
 use crate::store::registry::Walker;
 use crate::store::version::Version;
+use crate::tx::changes::Changes;
 use crate::tx::live::Reach;
 use crate::tx::part::{CommitPart, Part, Write, coalesce};
 use crate::tx::read_set::{Bounds, ReadSet, Scan, with_observed};
@@ -66,9 +67,8 @@ impl<K: Key, V: Value> TxTable<K, V> {
     {
         let walk = walker.walk();
         let record = self.table.index.get(key, &walk)?;
-        let newest = record.chain().newest_begin(&walk);
-        let version = record.chain().visible_at(timestamp, &walk).filter(|v| v.value().is_some());
-        let version = version.map(NonNull::from);
+        let (newest, visible) = record.chain().look(timestamp, &walk);
+        let version = visible.filter(|version| version.value().is_some()).map(NonNull::from);
         // SAFETY: it is visible to the registered snapshot, so it stays in its chain until
         // the transaction ends (I4).
         let version = version.map(|version| unsafe { version.as_ref() });
@@ -84,7 +84,13 @@ pub(crate) trait AnyTxTable: Send {
     fn asks_by_key(&self) -> bool;
     /// Whether everything observed so far is the same at `timestamp`, which is published.
     /// `entries` are the commits after the snapshot, up to it.
-    fn unchanged(&self, entries: &[Entry], timestamp: u64) -> bool;
+    fn unchanged(&self, entries: &[&Entry], timestamp: u64) -> bool;
+    /// Asks the index what has been written of what a running transaction observed by key.
+    /// Runs `cmp`.
+    fn ask(&self, changes: &mut Changes<'_>);
+    /// Asks the index what has been written of all that a closed footprint observed. Runs
+    /// `cmp`.
+    fn ask_closed(&self, footprint: &Footprint, changes: &mut Changes<'_>);
     /// Whether everything in the closed footprint is the same at `timestamp`, which the
     /// transaction has pinned. Runs `cmp` and predicates.
     fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool;
@@ -127,7 +133,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         !self.reads.borrow().observed.is_empty()
     }
 
-    fn unchanged(&self, entries: &[Entry], timestamp: u64) -> bool {
+    fn unchanged(&self, entries: &[&Entry], timestamp: u64) -> bool {
         let hits_hold = self.reads.borrow().hits().iter().all(|hit| hit.holds_at(timestamp));
         hits_hold
             && (!self.asks_by_key()
@@ -136,6 +142,24 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
                     let mut writes = parts.flat_map(|part| &part.writes);
                     !writes.any(|write| observed.changed_by(write.record.key(), write.value()))
                 }))
+    }
+
+    fn ask(&self, changes: &mut Changes<'_>) {
+        let index = &self.table.index;
+        with_observed(&self.reads, |seen| changes.ask_observed(self.number(), index, seen));
+    }
+
+    fn ask_closed(&self, footprint: &Footprint, changes: &mut Changes<'_>) {
+        let reads = self.reads.borrow();
+        let upto = changes.upto;
+        let overwritten = reads.hits().iter().filter(|hit| !hit.holds_at(upto));
+        overwritten.for_each(|hit| changes.add(hit.record));
+        drop(reads);
+        if let Some(part) = self.part_in(footprint) {
+            let index = &self.table.index;
+            changes.ask_observed(self.number(), index, &part.observed);
+            changes.ask_ranges(self.number(), index, &part.ranges);
+        }
     }
 
     fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool {

@@ -15,6 +15,7 @@
 //! | `dump` | does a dump come back whole, and is a damaged one refused whole? |
 //! | `lifetimes` | does what was handed out stay? |
 //! | `bulk` | does a bulk load do what a transaction of all its rows would, and no more? |
+//! | `windows` | is whoever ran beside many commits refused for the right ones? |
 //! | `savepoints` | does a rollback undo the writes since, and nothing else? |
 //!
 //! `PRECEDENT_SIZE` scales the long tests in percent of their full size; plain
@@ -38,3 +39,4 @@ mod stats;
 mod support;
 mod threads;
 mod threads_basic;
+mod windows;

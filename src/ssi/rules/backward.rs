@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Verdict};
 use crate::ssi::footprint::Body;
-use crate::ssi::rules::{Rule, around, overwriters};
+use crate::ssi::rules::{Rule, around};
 use crate::ssi::view::View;
 
 pub(super) const RULE: Rule =
     Rule { tracks_reads: true, judges_writes: false, writer, reader: |_, _, _| Verdict::Clear };
 
-fn writer(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
-    match overwriters(body, view).next() {
+fn writer(_: &Arc<Body>, view: &View, _: u64) -> Verdict {
+    match view.overwriters().next() {
         None => Verdict::Clear,
         Some((entry, witness)) => {
             let steps = vec![around(entry, witness)];

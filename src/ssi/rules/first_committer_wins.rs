@@ -14,5 +14,5 @@ pub(super) const RULE: Rule =
     Rule { tracks_reads: false, judges_writes: true, writer, reader: |_, _, _| Verdict::Clear };
 
 fn writer(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
-    first_writer(body, &view.entries).map_or(Verdict::Clear, Verdict::LostRace)
+    first_writer(body, view).map_or(Verdict::Clear, Verdict::LostRace)
 }

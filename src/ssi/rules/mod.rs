@@ -26,8 +26,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Step, StepKind, Verdict};
+use crate::ssi::entries::Entry;
 use crate::ssi::footprint::{Body, Witness};
-use crate::ssi::view::{Entry, View};
+use crate::ssi::view::View;
 
 mod backward;
 mod exact;
@@ -218,15 +219,6 @@ pub(crate) struct Rule {
     pub(crate) reader: Decision,
 }
 
-/// Every commit that changed something which the candidate observed.
-fn overwriters<'v>(body: &'v Body, view: &'v View) -> impl Iterator<Item = (&'v Entry, Witness)> {
-    let changed = |entry: &'v Entry| {
-        let witness = body.footprint.observed(&entry.body.footprint)?;
-        Some((entry, witness))
-    };
-    view.entries.iter().filter_map(changed)
-}
-
 /// Somebody who must come before the candidate: who, and by which edge.
 type Before = (Member, StepKind);
 
@@ -239,7 +231,7 @@ fn earlier_readers(
     from: u64,
 ) -> Option<Before> {
     let mine = &body.footprint;
-    let commit = view.entries.iter().filter(|entry| matter(entry)).find_map(|entry| {
+    let commit = view.window.entries().filter(|entry| matter(entry)).find_map(|entry| {
         let witness = entry.body.footprint.observed(mine)?;
         Some((Member::Committed(entry.commit, Arc::clone(&entry.body)), StepKind::Rw(witness)))
     });

@@ -18,21 +18,22 @@
 use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Step, StepKind, Verdict, first_writer};
+use crate::ssi::entries::{Entry, Overwriter};
 use crate::ssi::footprint::{Body, Witness};
-use crate::ssi::rules::{Rule, around, earlier_readers, overwriters, through_candidate};
-use crate::ssi::view::{Entry, Overwriter, View};
+use crate::ssi::rules::{Rule, around, earlier_readers, through_candidate};
+use crate::ssi::view::View;
 
 pub(super) const RULE: Rule = Rule { tracks_reads: true, judges_writes: true, writer, reader };
 
 fn writer(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
-    if let Some(winner) = first_writer(body, &view.entries) {
+    if let Some(winner) = first_writer(body, view) {
         return Verdict::LostRace(winner);
     }
     // As T1: some T2 has read around a T3.
-    if let Some(structure) = completed(body, view, |_| true) {
+    if let Some(structure) = completed(view, |_| true) {
         return structure;
     }
-    let Some((third, witness)) = overwriters(body, view).next() else {
+    let Some((third, witness)) = view.overwriters().next() else {
         return Verdict::Clear;
     };
     // As T2, with the earliest T3 there is.
@@ -48,12 +49,12 @@ fn writer(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
 
 /// A reader can only be T1, and only if it sees T3.
 fn reader(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
-    completed(body, view, |third| third <= body.snapshot).unwrap_or(Verdict::Clear)
+    completed(view, |third| third <= body.snapshot).unwrap_or(Verdict::Clear)
 }
 
 /// The candidate read around a commit that itself read around another one, if that matters.
-fn completed(body: &Body, view: &View, matters: impl Fn(u64) -> bool) -> Option<Verdict> {
-    overwriters(body, view).find_map(|(second, witness): (&Entry, Witness)| {
+fn completed(view: &View, matters: impl Fn(u64) -> bool) -> Option<Verdict> {
+    view.overwriters().find_map(|(second, witness): (&Entry, Witness)| {
         let third = second.overwriter.as_ref().filter(|third| matters(third.commit))?;
         let to = Member::Committed(third.commit, Arc::clone(&third.body));
         let steps = vec![around(second, witness), Step { kind: StepKind::Rw(third.witness), to }];

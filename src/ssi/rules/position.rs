@@ -23,9 +23,10 @@
 use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, StepKind, Verdict};
+use crate::ssi::entries::{Entry, Overwriter};
 use crate::ssi::footprint::Body;
-use crate::ssi::rules::{Before, Rule, around, earlier_readers, overwriters, through_candidate};
-use crate::ssi::view::{Entry, Overwriter, View};
+use crate::ssi::rules::{Before, Rule, around, earlier_readers, through_candidate};
+use crate::ssi::view::View;
 
 pub(super) const RULE: Rule = Rule { tracks_reads: true, judges_writes: false, writer, reader };
 
@@ -35,7 +36,7 @@ fn place(entry: &Entry) -> u64 {
 }
 
 fn writer(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
-    let earliest = overwriters(body, view).min_by_key(|(entry, _)| place(entry));
+    let earliest = view.overwriters().min_by_key(|(entry, _)| place(entry));
     let Some((entry, witness)) = earliest else {
         return Verdict::Clear;
     };
@@ -58,14 +59,14 @@ fn writer(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
 
 /// Whoever wrote what the candidate writes, and has a place no earlier.
 fn writer_before(body: &Body, view: &View, own: u64) -> Option<Before> {
-    view.entries.iter().filter(|entry| place(entry) >= own).find_map(|entry| {
+    view.window.entries().filter(|entry| place(entry) >= own).find_map(|entry| {
         let witness = entry.body.footprint.overwritten(&body.footprint)?;
         Some((Member::Committed(entry.commit, Arc::clone(&entry.body)), StepKind::Ww(witness)))
     })
 }
 
 fn reader(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
-    match overwriters(body, view).find(|(entry, _)| place(entry) <= body.snapshot) {
+    match view.overwriters().find(|(entry, _)| place(entry) <= body.snapshot) {
         None => Verdict::Clear,
         Some((entry, witness)) => {
             let steps = vec![around(entry, witness)];

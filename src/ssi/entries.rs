@@ -1,0 +1,369 @@
+//! The retained commits: blocks that only grow, which whoever looks at them shares.
+//!
+//! ```text
+//!   block       256 places: an entry each, and beside the entries, in rows of their own,
+//!               what the search asks first: s, the signatures of reads and writes
+//!   Entries     the blocks, behind the log's lock
+//!   Window      some of the same blocks, up to a position: read without any lock
+//! ```
+//!
+//! A place is written once, under the log's lock, before its commit timestamp is told to
+//! anybody. So whoever learns a position under that lock may look at all places up to it for
+//! as long as the block is shared. Entries are taken out only of a block that nobody else has.
+#![allow(unsafe_code)]
+
+use std::cell::UnsafeCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::ssi::footprint::{Body, Signature, Witness};
+
+/// Places of a block; few in models, so that blocks are left.
+const PLACES: usize = if cfg!(precedent_loom) { 4 } else { 256 };
+
+/// A committed read-write transaction.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    /// c(X).
+    pub(crate) commit: u64,
+    pub(crate) body: Arc<Body>,
+    /// The first commit that X read around: `low(X)`, fixed at commit, never transitive. A
+    /// rule other than the exact one may keep an earlier one here.
+    pub(crate) overwriter: Option<Overwriter>,
+}
+
+/// The first commit that overwrote something that another transaction observed.
+#[derive(Clone)]
+pub(crate) struct Overwriter {
+    pub(crate) commit: u64,
+    pub(crate) body: Arc<Body>,
+    pub(crate) witness: Witness,
+}
+
+struct Block {
+    /// The commit timestamp of the first place.
+    first: u64,
+    entries: Row<Option<Entry>>,
+    snapshots: Row<u64>,
+    reads: Row<Signature>,
+    writes: Row<Signature>,
+}
+
+/// One thing of each place, side by side.
+struct Row<T>(Box<[UnsafeCell<T>]>);
+
+// SAFETY: a place is written by whoever has the log's lock, at most once while the block is
+// shared; it is read by those who learned under that lock that it was written. See the head.
+unsafe impl Sync for Block {}
+
+impl<T: Default> Row<T> {
+    fn new() -> Self {
+        Self(std::iter::repeat_with(UnsafeCell::default).take(PLACES).collect())
+    }
+}
+
+impl<T> Row<T> {
+    /// Fills a place.
+    ///
+    /// # Safety
+    /// The caller has the log's lock, and nobody was told of the place.
+    unsafe fn fill(&self, place: usize, value: T) {
+        // SAFETY: nobody looks at it, says the caller.
+        unsafe { *self.0[place].get() = value };
+    }
+
+    /// # Safety
+    /// The places before `filled` were filled, and the caller learned it under the lock.
+    unsafe fn filled(&self, filled: usize) -> &[T] {
+        let places = &self.0[..filled];
+        // SAFETY: an UnsafeCell is laid out as what is in it, and nobody writes to these.
+        unsafe { std::slice::from_raw_parts(places.as_ptr().cast(), places.len()) }
+    }
+}
+
+impl Block {
+    fn new(first: u64) -> Self {
+        Self {
+            first,
+            entries: Row::new(),
+            snapshots: Row::new(),
+            reads: Row::new(),
+            writes: Row::new(),
+        }
+    }
+
+    /// How many of its places hold commits up to `position`.
+    fn filled(&self, position: u64) -> usize {
+        ((position + 1).saturating_sub(self.first) as usize).min(PLACES)
+    }
+}
+
+/// The retained commits; in the log, behind its lock.
+pub(super) struct Entries {
+    blocks: VecDeque<Arc<Block>>,
+    /// A block that is used again.
+    spare: Option<Arc<Block>>,
+    /// The newest commit that was taken out.
+    base: u64,
+    /// The newest commit.
+    last: u64,
+}
+
+impl Entries {
+    pub(super) fn new() -> Self {
+        Self { blocks: VecDeque::new(), spare: None, base: 0, last: 0 }
+    }
+
+    pub(super) fn base(&self) -> u64 {
+        self.base
+    }
+
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    pub(super) fn len(&self) -> usize {
+        (self.last - self.base) as usize
+    }
+
+    /// Takes the next commit, which has the next timestamp.
+    pub(super) fn push(&mut self, entry: Entry) {
+        debug_assert_eq!(entry.commit, self.last + 1, "commits are numbered without a gap");
+        let next = entry.commit;
+        let full = self.blocks.back().is_none_or(|block| block.first + PLACES as u64 <= next);
+        if full {
+            self.add_block(next);
+        }
+        if let Some(block) = self.blocks.back() {
+            let place = (next - block.first) as usize;
+            // SAFETY: `&mut self` is had under the log's lock; `last` says of nobody's place
+            // that it is filled before it is.
+            unsafe {
+                block.snapshots.fill(place, entry.body.snapshot);
+                block.reads.fill(place, entry.body.footprint.reads);
+                block.writes.fill(place, entry.body.footprint.writes);
+                block.entries.fill(place, Some(entry));
+            }
+        }
+        self.last = next;
+    }
+
+    #[cold]
+    fn add_block(&mut self, first: u64) {
+        let mut block = self.spare.take().unwrap_or_else(|| Arc::new(Block::new(first)));
+        match Arc::get_mut(&mut block) {
+            Some(own) => own.first = first,
+            None => block = Arc::new(Block::new(first)),
+        }
+        self.blocks.push_back(block);
+    }
+
+    /// Takes the oldest entries out, up to a commit, but at most so many, and none that
+    /// somebody is looking at.
+    pub(super) fn take_out(&mut self, upto: u64, most: usize) -> Vec<Entry> {
+        let upto = upto.min(self.last).min(self.base.saturating_add(most as u64));
+        let mut out = Vec::with_capacity(upto.saturating_sub(self.base) as usize);
+        while self.base < upto {
+            let Some(block) = self.blocks.front_mut() else { break };
+            let first = block.first;
+            let Some(own) = Arc::get_mut(block) else { break };
+            let from = (self.base + 1 - first) as usize;
+            let to = ((upto + 1 - first) as usize).min(PLACES);
+            let places = &mut own.entries.0[from..to];
+            out.extend(places.iter_mut().filter_map(|place| place.get_mut().take()));
+            self.base = first + to as u64 - 1;
+            if to == PLACES {
+                self.spare = self.blocks.pop_front();
+            }
+        }
+        out
+    }
+
+    /// The signatures of what the commits after `position` wrote.
+    pub(super) fn writes_after(&self, position: u64) -> impl Iterator<Item = &Signature> {
+        let from = position.max(self.base);
+        let skip = self.blocks.partition_point(|block| block.first + PLACES as u64 - 1 <= from);
+        self.blocks.range(skip..).flat_map(move |block| {
+            // SAFETY: the log's lock is had by whoever has `&self`; up to `last` they are.
+            let writes = unsafe { block.writes.filled(block.filled(self.last)) };
+            &writes[(from + 1).saturating_sub(block.first) as usize..]
+        })
+    }
+
+    /// Lets a window share what has come since it last looked.
+    pub(super) fn extend(&self, window: &mut Window) {
+        debug_assert!(self.base <= window.after, "what a window starts with is retained");
+        let known = window.blocks.last().map_or(window.after, |block| block.first);
+        let skip = self.blocks.partition_point(|block| match window.blocks.is_empty() {
+            true => block.first + PLACES as u64 - 1 <= known,
+            false => block.first <= known,
+        });
+        if window.position < self.last {
+            window.blocks.extend(self.blocks.range(skip..).map(Arc::clone));
+        }
+        window.position = self.last.max(window.position);
+    }
+}
+
+/// The commits after a snapshot, up to a position. Shares the blocks they are in: nothing of
+/// them is taken out before it is dropped.
+pub(crate) struct Window {
+    blocks: SmallVec<[Arc<Block>; 2]>,
+    after: u64,
+    position: u64,
+}
+
+/// A stretch of commits in a row.
+pub(crate) struct Stretch<'w> {
+    /// The commit timestamp of the first one.
+    pub(crate) first: u64,
+    pub(crate) snapshots: &'w [u64],
+    pub(crate) reads: &'w [Signature],
+    pub(crate) writes: &'w [Signature],
+}
+
+impl Window {
+    /// Nothing yet.
+    pub(crate) fn after(snapshot: u64) -> Self {
+        Self { blocks: SmallVec::new(), after: snapshot, position: snapshot }
+    }
+
+    /// All that it holds come after it.
+    pub(crate) fn start(&self) -> u64 {
+        self.after
+    }
+
+    /// The newest commit that it holds.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        (self.position - self.after) as usize
+    }
+
+    /// The entry of a commit.
+    ///
+    /// # Panics
+    /// If it is not in the window.
+    pub(crate) fn entry(&self, commit: u64) -> &Entry {
+        let block = self.block(commit);
+        // SAFETY: it is at or below the position, which was learned under the lock.
+        let entries = unsafe { block.entries.filled(block.filled(self.position)) };
+        match &entries[(commit - block.first) as usize] {
+            Some(entry) => entry,
+            None => unreachable!("nothing is taken out of a shared block"),
+        }
+    }
+
+    /// The entries, ascending.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        (self.after + 1..=self.position).map(|commit| self.entry(commit))
+    }
+
+    fn block(&self, commit: u64) -> &Block {
+        assert!(self.after < commit && commit <= self.position, "the window has it");
+        &self.blocks[((commit - self.blocks[0].first) / PLACES as u64) as usize]
+    }
+
+    /// What stands beside the entries of the commits above `commit`, ascending.
+    pub(crate) fn above(&self, commit: u64) -> impl Iterator<Item = Stretch<'_>> {
+        let after = commit.max(self.after);
+        let skip = self.blocks.partition_point(|block| block.first + PLACES as u64 - 1 <= after);
+        self.blocks[skip..].iter().map(move |block| {
+            let filled = block.filled(self.position);
+            let from = ((after + 1).saturating_sub(block.first) as usize).min(filled);
+            // SAFETY: they are at or below the position, which was learned under the lock.
+            let rows = unsafe {
+                (
+                    block.snapshots.filled(filled),
+                    block.reads.filled(filled),
+                    block.writes.filled(filled),
+                )
+            };
+            Stretch {
+                first: block.first + from as u64,
+                snapshots: &rows.0[from..],
+                reads: &rows.1[from..],
+                writes: &rows.2[from..],
+            }
+        })
+    }
+}
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests {
+    use super::{Entries, Entry, PLACES, Window};
+    use std::sync::Arc;
+
+    use crate::ssi::conflict::TransactionId;
+    use crate::ssi::footprint::{Body, Footprint};
+
+    fn entry(commit: u64) -> Entry {
+        let footprint = Footprint::default();
+        let id = TransactionId::from(commit);
+        let body = Body { id, label: None, snapshot: commit - 1, sharing: 0, footprint };
+        Entry { commit, body: Arc::new(body), overwriter: None }
+    }
+
+    fn filled(upto: u64) -> Entries {
+        let mut entries = Entries::new();
+        (1..=upto).for_each(|commit| entries.push(entry(commit)));
+        entries
+    }
+
+    fn commits(window: &Window) -> Vec<u64> {
+        window.entries().map(|entry| entry.commit).collect()
+    }
+
+    #[test]
+    fn a_window_holds_the_commits_after_its_snapshot_and_follows() {
+        let places = PLACES as u64;
+        for start in [0, 1, places - 1, places, places + 1, 2 * places] {
+            let mut entries = filled(2 * places + 3);
+            let mut window = Window::after(start);
+            entries.extend(&mut window);
+            assert_eq!(commits(&window), Vec::from_iter(start + 1..=2 * places + 3));
+            (2 * places + 4..=4 * places).for_each(|commit| entries.push(entry(commit)));
+            assert_eq!(window.len() as u64, 2 * places + 3 - start, "it stays as it was");
+            entries.extend(&mut window);
+            entries.extend(&mut window);
+            assert_eq!(commits(&window), Vec::from_iter(start + 1..=4 * places));
+            let snapshots = |above| -> Vec<u64> {
+                window.above(above).flat_map(|stretch| stretch.snapshots).copied().collect()
+            };
+            assert_eq!(snapshots(start), Vec::from_iter(start..4 * places));
+            assert_eq!(snapshots(3 * places), Vec::from_iter(3 * places..4 * places));
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_out_of_a_block_that_somebody_looks_at() {
+        let places = PLACES as u64;
+        let mut entries = filled(3 * places);
+        let mut window = Window::after(places + 1);
+        entries.extend(&mut window);
+        assert_eq!(entries.take_out(3 * places, usize::MAX).len() as u64, places);
+        assert_eq!(entries.base(), places);
+        assert_eq!(commits(&window), Vec::from_iter(places + 2..=3 * places));
+        drop(window);
+        assert_eq!(entries.take_out(3 * places, 5).len(), 5);
+        assert_eq!(entries.take_out(3 * places, usize::MAX).len() as u64, 2 * places - 5);
+        assert_eq!((entries.len(), entries.base()), (0, 3 * places));
+    }
+
+    #[test]
+    fn a_block_that_is_used_again_holds_only_what_is_new() {
+        let places = PLACES as u64;
+        let mut entries = filled(places + 1);
+        entries.take_out(places + 1, usize::MAX);
+        (places + 2..=3 * places).for_each(|commit| entries.push(entry(commit)));
+        let mut window = Window::after(places + 1);
+        entries.extend(&mut window);
+        assert_eq!(commits(&window), Vec::from_iter(places + 2..=3 * places));
+        let behind = entries.writes_after(3 * places - 2).count();
+        assert_eq!((behind, entries.writes_after(3 * places).count()), (2, 0));
+    }
+}

@@ -69,6 +69,7 @@ mod book {
         checking: "docs/09-checking-your-own-transactions.md",
         speed: "docs/10-speed.md",
         interleavings: "docs/11-trying-every-interleaving.md",
+        judges: "docs/12-outside-judges.md",
         dump_format: "docs/dump-format.md",
         orderings: "docs/orderings.md",
         proof: "docs/proof.md",

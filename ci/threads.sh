@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Real threads on hot keys, judged by the indexed oracle and by adya.
+# Real threads on hot keys, judged by the indexed oracle and by adya; and every kind of
+# workload, recorded, judged by adya and by the testkit's judge.
 #
 #   ci/threads.sh                      the full size
 #   PRECEDENT_SIZE=10 ci/threads.sh    a tenth of it (per cent)
@@ -21,3 +22,4 @@ run() {
 # The judges first, then the many.
 run threads::agreement:: threads::planted::
 run threads::hot_keys:: threads::list_append::
+cargo test --test testkit -- --nocapture --test-threads=1 threaded::

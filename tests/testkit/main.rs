@@ -11,4 +11,5 @@ mod pictures;
 mod ranges;
 mod recorded;
 mod scripts;
+mod threaded;
 mod tools;

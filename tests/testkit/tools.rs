@@ -26,6 +26,14 @@ impl Random {
     }
 }
 
+/// The share of `full` that this run is asked for: `PRECEDENT_SIZE` percent, 1 unless set.
+pub fn scaled(full: usize) -> usize {
+    let percent = std::env::var("PRECEDENT_SIZE").map_or(1, |text| {
+        text.parse().unwrap_or_else(|_| panic!("PRECEDENT_SIZE={text} is not a number"))
+    });
+    (full * percent / 100).max(1)
+}
+
 /// Prints a summary, whole and past the capture of passing tests.
 pub fn summary(text: &str) {
     let mut out = std::io::stdout().lock();

@@ -142,6 +142,7 @@ fn mistakes_are_told_with_their_line() {
         ("{\"table\":7}", "`table`"),
         ("{\"table\":\"t\",\"keys\":[null]}", "key"),
         ("{\"tx\":2,\"commit\":1} x", "follows"),
+        ("{\"tx\":2,\"commit\":1,\"called\":3,\"ended\":2}", "before `called`"),
     ];
     for (line, what) in wrong.iter().skip(1) {
         let error = History::parse(&format!("{good}\n\n{line}\n{good}")).unwrap_err();

@@ -91,6 +91,9 @@ fn transaction(history: &mut History, value: &Json<'_>) -> Result<(), String> {
     tx.label = value.field("label").and_then(Json::as_text).map(Into::into);
     tx.process = number("process")?.and_then(|process| u32::try_from(process).ok());
     (tx.called, tx.ended, tx.snapshot) = (number("called")?, number("ended")?, number("snapshot")?);
+    if tx.called.zip(tx.ended).is_some_and(|(called, ended)| ended < called) {
+        return Err("`ended` is before `called`".to_owned());
+    }
     let first = history.ops.len();
     if let Some(ops) = value.field("ops") {
         for op in ops.as_array().ok_or("`ops` is no array")? {

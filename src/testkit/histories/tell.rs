@@ -9,14 +9,14 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::testkit::check::{Place, Versions};
-use crate::testkit::history::{End, Form, History, Op, Reason, Scan, Seen};
+use crate::testkit::history::{End, Form, History, Op, Reason, Scan, Seen, Tx};
 use crate::testkit::names::{Name, Span, small};
 
 impl History {
     /// The history as a script for [`histories`](crate::testkit::histories), whose values are
     /// the versions. None if it does not say which snapshots the transactions had and when
-    /// they committed. Reads of own writes are left out; of a range with a predicate, the rows
-    /// that it returned are read.
+    /// they committed, or if a commit is no newer than its snapshot. Reads of own writes are left
+    /// out; of a range with a predicate, the rows that it returned are read.
     ///
     /// ```
     /// use precedent::testkit::{Recording, histories};
@@ -38,13 +38,39 @@ impl History {
     /// ```
     #[must_use]
     pub fn to_script(&self) -> Option<String> {
-        let known = |tx: &crate::testkit::history::Tx| {
-            tx.snapshot.is_some() && (tx.end != End::Committed(None))
-        };
-        let timed = self.form == Form::Timestamps && self.txs.iter().all(known);
-        timed.then(|| Teller::new(self).tell())
+        let timed = self.form == Form::Timestamps && self.txs.iter().all(Tx::is_timed);
+        (timed && self.has_small_versions()).then(|| Teller::new(self).tell())
+    }
+
+    /// Whether its versions, and some more, are values of a script.
+    fn has_small_versions(&self) -> bool {
+        let times = self.txs.iter().flat_map(|tx| [tx.snapshot, tx.commit()]).flatten();
+        let ops = self.ops.iter().map(|op| match *op {
+            Op::Read { seen, .. } => seen,
+            Op::Write { version, .. } => Seen::Version(version),
+            Op::Scan(_) => Seen::Absent,
+        });
+        let rows = self.scans.iter().flat_map(|scan| &scan.rows).map(|row| row.1);
+        let seen = ops.chain(rows).filter_map(|seen| match seen {
+            Seen::Version(version) => Some(version),
+            Seen::Own | Seen::Absent => None,
+        });
+        times.chain(seen).all(|version| version <= MOST_VERSION)
     }
 }
+
+impl Tx {
+    /// Whether it is told when it began, and when it committed, if it did: later.
+    fn is_timed(&self) -> bool {
+        match self.end {
+            End::Committed(commit) => self.snapshot.is_some() && commit > self.snapshot,
+            _ => self.snapshot.is_some(),
+        }
+    }
+}
+
+/// Values of scripts go to 2^63.
+const MOST_VERSION: u64 = 1 << 62;
 
 struct Teller<'h> {
     history: &'h History,

@@ -121,5 +121,12 @@ mod tests {
         assert_eq!((danger.len(), danger.merged()), (2, 1));
         let inside: Vec<u64> = (0..17).filter(|&at| danger.contains(at)).collect();
         assert_eq!(inside, [1, 10, 11, 12, 13, 14]);
+        // 3 is a smaller gap than 8, though not in proportion.
+        let mut danger = Danger::new(2);
+        for (low, commit) in [(1, 2), (5, 100), (108, 109), (200, 201)] {
+            danger.announce(low, commit);
+        }
+        assert_eq!((danger.len(), danger.merged()), (2, 2));
+        assert!(danger.contains(3) && danger.contains(104) && !danger.contains(150));
     }
 }

@@ -143,3 +143,20 @@ fn describe(body: &Body, witness: Witness, redact: bool) -> (Arc<str>, String) {
     });
     (table, key)
 }
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests {
+    use super::{Refusal, TransactionId};
+
+    #[test]
+    fn a_refusal_knows_its_newest_commit_and_rivals_get_different_seeds() {
+        let refusal = |id, newest| Refusal::Conservative(TransactionId::from(id), newest);
+        assert_eq!(refusal(1, 7).newest_commit(), Some(7));
+        // Neighbours, and those of which one has the bits of the other.
+        let seeds = [(1, 8), (2, 8), (1, 9), (2, 9), (3, 7), (1, 7), (2, 7)]
+            .map(|(id, newest)| refusal(id, newest).seed());
+        for (at, seed) in seeds.iter().enumerate() {
+            assert!(!seeds[..at].contains(seed), "{seeds:?}");
+        }
+    }
+}

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use precedent::{Builder, Conflict, ConflictReason, Database, Isolation, Table, TransactionId};
+use precedent::{
+    Builder, Certifier, Conflict, ConflictReason, Database, Isolation, Table, TransactionId,
+};
 
 use crate::errors::Fixture;
 use crate::support::{assert_at_rest, assert_explains};
@@ -79,7 +81,7 @@ fn redacted_keys_are_never_shown() {
     let conflict = error.conflict().expect("one").clone();
     assert!(conflict.cycle().iter().all(|edge| edge.key() == Some("…")), "{conflict}");
     for text in [conflict.to_string(), conflict.dot()] {
-        assert!(text.contains("secrets[…]") && !text.contains("13"), "{text}");
+        assert!(text.contains("secrets[…]") && !text.contains("secret 13"), "{text}");
     }
     assert_eq!(heard.lock().expect("no panic").last(), Some(&conflict));
 }
@@ -95,6 +97,21 @@ fn a_race_for_a_redacted_key_is_told_without_it() {
     assert_eq!(error.conflict().map(Conflict::reason), Some(ConflictReason::FirstCommitterWins));
     let text = error.to_string();
     assert!(text.contains("secrets[…]") && !text.contains("1313"), "{text}");
+    assert!(text.contains("was quicker than"), "{text}");
+}
+
+#[test]
+fn a_rule_that_suspects_a_cycle_says_that_it_suspects_one() {
+    let fixture = Fixture::of(Database::builder().certifier(Certifier::Backward).build());
+    let slow = fixture.db.begin();
+    assert!(slow.get(&fixture.table, &1).is_some());
+    overtake(&fixture, 5);
+    slow.insert(&fixture.table, 2, 6);
+    let error = slow.commit().expect_err("what it read was overwritten");
+    assert_eq!(error.conflict().map(Conflict::reason), Some(ConflictReason::Rule));
+    let text = error.to_string();
+    assert!(text.contains("there may be a cycle, the rule says, since transaction"), "{text}");
+    assert!(text.contains("read numbers[1] as it was before"), "{text}");
 }
 
 #[test]

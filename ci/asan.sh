@@ -26,4 +26,4 @@ for file in tests/*.rs tests/*/main.rs; do
     esac
 done
 # A target triple of its own keeps the sanitizer out of build scripts and macros.
-cargo +nightly test --target x86_64-unknown-linux-gnu "${targets[@]}" -- "$@"
+cargo +nightly test --features tracing --target x86_64-unknown-linux-gnu "${targets[@]}" -- "$@"

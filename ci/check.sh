@@ -63,6 +63,7 @@ check_versus() {
 
 step cargo fmt --all -- --check
 step cargo fmt --manifest-path fuzz/Cargo.toml -- --check
+step cargo fmt --manifest-path ci/mutants/Cargo.toml -- --check
 step cargo clippy --workspace --all-targets -- -D warnings
 step cargo clippy --lib -- -D warnings
 step cargo clippy --lib --no-default-features -- -D warnings

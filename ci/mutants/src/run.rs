@@ -1,0 +1,192 @@
+//! Runs the tests once for each mutant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::mutant::Mutant;
+
+/// How many of the test binaries come first.
+const FIRST: usize = 2;
+/// Mutants at a time.
+const JOBS: usize = 2;
+/// So long after the last test that ended, a run hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a failed test is run again before it is held to be the mutant's fault.
+const AGAIN: usize = 3;
+/// Kilobytes of memory for a run.
+const MEMORY: &str = "6000000";
+
+/// How a run ended.
+enum End {
+    Passed,
+    /// With the first test that failed.
+    Failed(String),
+    TimedOut,
+}
+
+/// One line a verdict: mutant, word, the test that caught it, seconds. The last one counts.
+pub struct Report {
+    file: File,
+    known: BTreeMap<String, String>,
+}
+
+impl Report {
+    pub fn open(path: &Path) -> Outcome<Self> {
+        let text = if path.exists() { fs::read_to_string(path)? } else { String::new() };
+        let line = |line: &str| {
+            let mut words = line.split('\t');
+            Some((words.next()?.to_owned(), words.next()?.to_owned()))
+        };
+        let known = text.lines().filter_map(line).collect();
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self { file, known })
+    }
+
+    /// What is known of a mutant.
+    pub fn word(&self, name: &str) -> Option<&str> {
+        self.known.get(name).map(String::as_str)
+    }
+
+    pub fn add(&mut self, name: &str, word: &str, by: &str, seconds: f64) -> Outcome<()> {
+        if self.word(name) != Some(word) {
+            writeln!(self.file, "{name}\t{word}\t{by}\t{seconds:.1}")?;
+            self.known.insert(name.to_owned(), word.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Runs every mutant that the report does not know.
+pub fn all(
+    mutants: &[Mutant],
+    live: &BTreeSet<usize>,
+    binaries: &[PathBuf],
+    report: Report,
+) -> Outcome<()> {
+    for binary in binaries {
+        let began = Instant::now();
+        match run(binary, None, None)? {
+            End::Passed => {}
+            End::Failed(test) => return Err(format!("without a mutant, {test} fails").into()),
+            End::TimedOut => return Err("without a mutant, it hangs".into()),
+        }
+        eprintln!("{}: {:.1} s", binary.display(), began.elapsed().as_secs_f64());
+    }
+    let report = Mutex::new(report);
+    // The others take long and catch few: they are for those that the first ones let pass.
+    let (first, second) = binaries.split_at(FIRST);
+    stage(mutants, live, first, &report, None, "survived")?;
+    stage(mutants, live, second, &report, Some("survived"), "missed")
+}
+
+/// Runs those mutants of which the report says no more than `known`.
+fn stage(
+    mutants: &[Mutant],
+    live: &BTreeSet<usize>,
+    binaries: &[PathBuf],
+    report: &Mutex<Report>,
+    known: Option<&str>,
+    otherwise: &'static str,
+) -> Outcome<()> {
+    let is_open =
+        |id: &usize| report.lock().is_ok_and(|report| report.word(&mutants[*id].name) == known);
+    let todo: Vec<usize> = live.iter().copied().filter(is_open).collect();
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<(), String> {
+        while let Some(id) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let began = Instant::now();
+            let (word, by) = verdict(*id, binaries, otherwise).map_err(|why| why.to_string())?;
+            let seconds = began.elapsed().as_secs_f64();
+            let mut report = report.lock().map_err(|why| why.to_string())?;
+            report.add(&mutants[*id].name, word, &by, seconds).map_err(|why| why.to_string())?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..JOBS).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
+    })?;
+    Ok(())
+}
+
+/// What the tests say of a mutant: `caught`, `timeout`, `doubtful` where a test failed once
+/// and then no more, or `otherwise`.
+fn verdict(
+    id: usize,
+    binaries: &[PathBuf],
+    otherwise: &'static str,
+) -> Outcome<(&'static str, String)> {
+    let mut doubtful = None;
+    for binary in binaries {
+        match run(binary, Some(id), None)? {
+            End::Passed => {}
+            End::TimedOut => return Ok(("timeout", String::new())),
+            End::Failed(test) if test.starts_with('(') => return Ok(("caught", test)),
+            End::Failed(test) => {
+                for _ in 0..AGAIN {
+                    if !matches!(run(binary, Some(id), Some(&test))?, End::Passed) {
+                        return Ok(("caught", test));
+                    }
+                }
+                doubtful = Some(test);
+            }
+        }
+    }
+    Ok(doubtful.map_or((otherwise, String::new()), |test| ("doubtful", test)))
+}
+
+/// Runs one binary, or one test of it, until the first failure.
+fn run(binary: &Path, mutant: Option<usize>, test: Option<&str>) -> Outcome<End> {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v \"$1\"; ulimit -c 0; shift; exec \"$@\"", "sh", MEMORY]);
+    command.arg(binary).arg("--test-threads=2");
+    if let Some(test) = test {
+        command.args(["--exact", test]);
+    }
+    command.env_remove("PRECEDENT_MUTANT").stdin(Stdio::null());
+    if let Some(id) = mutant {
+        command.env("PRECEDENT_MUTANT", id.to_string());
+    }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let end = watch(&mut child)?;
+    // Harmless if it has ended.
+    let _ = child.kill();
+    let status = child.wait()?;
+    Ok(match end {
+        End::Passed if !status.success() => End::Failed(format!("({status})")),
+        end => end,
+    })
+}
+
+/// Reads along until a failure, the end, or silence.
+fn watch(child: &mut Child) -> Outcome<End> {
+    let stdout = child.stdout.take().ok_or("no output")?;
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if tell.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    loop {
+        match told.recv_timeout(PATIENCE) {
+            Ok(line) => {
+                let failed = line.strip_suffix(" ... FAILED");
+                if let Some(test) = failed.and_then(|line| line.strip_prefix("test ")) {
+                    return Ok(End::Failed(test.to_owned()));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => return Ok(End::TimedOut),
+            Err(RecvTimeoutError::Disconnected) => return Ok(End::Passed),
+        }
+    }
+}

@@ -222,6 +222,14 @@ mod tests {
         signature
     }
 
+    fn keys(records: impl IntoIterator<Item = usize>) -> Signature {
+        of(records, [])
+    }
+
+    fn tables(numbers: &[u64]) -> Signature {
+        of([], numbers.iter().copied())
+    }
+
     #[test]
     fn a_row_is_searched_as_its_members_are_asked_one_by_one() {
         let row: Vec<Signature> =
@@ -239,9 +247,42 @@ mod tests {
 
     #[test]
     fn few_of_the_keys_that_differ_look_the_same() {
-        let met =
-            (0..1_000).filter(|&n| of([n * 64], []).may_meet(&of([(n + 1) * 64], []))).count();
-        let any = (1..4_000).filter(|&n| of([64], []).may_meet(&of([(n + 1) * 64], []))).count();
+        let met = (0..1_000).filter(|&n| keys([n * 64]).may_meet(&keys([(n + 1) * 64]))).count();
+        let any = (1..4_000).filter(|&n| keys([64]).may_meet(&keys([(n + 1) * 64]))).count();
         assert!(met <= 10 && any <= 10, "{met} neighbours, {any} others");
+        assert!(!tables(&[1]).may_share_key(&tables(&[1])));
+        assert!(!keys([1]).may_meet(&tables(&[1])));
+    }
+
+    #[test]
+    fn a_signature_never_hides_a_key_that_two_have_in_common() {
+        // All words are full, hardly any is, or none.
+        for count in [1, 2, 20, 1_000] {
+            for shared in [0, 7, count / 2] {
+                let one = keys((0..count).chain([shared]));
+                let other = keys((count..2 * count).chain([shared]));
+                assert!(one.may_share_key(&other) && one.may_meet(&other), "{count} {shared}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_signature_keeps_tables_that_share_a_bit_or_come_twice() {
+        for numbers in [[3, 3], [3, 67], [67, 3]] {
+            assert!(tables(&numbers).may_meet(&tables(&[3])), "{numbers:?}");
+        }
+        assert!(!tables(&[3]).may_meet(&tables(&[4])));
+    }
+
+    #[test]
+    fn a_signature_has_all_that_was_added() {
+        let mut both = keys([5]);
+        both.add_all(&tables(&[5]));
+        both.add_all(&keys([5, 6]));
+        both.add_all(&tables(&[5]));
+        assert!(both.may_share_key(&keys([5])) && both.may_share_key(&keys([6])));
+        assert!(both.has_tables() && both.may_meet(&tables(&[5])) && !both.may_meet(&tables(&[6])));
+        assert!(!both.of_keys().has_tables() && both.of_keys().may_share_key(&keys([6])));
+        assert!(!Signature::default().has_tables());
     }
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # How long a commit of two writes keeps others waiting, on average: the share of samples in
 # the functions that hold a lock, of the time of a transaction. On one thread, so every line
-# is at hand; the functions include taking the lock and giving it back. Needs perf.
+# is at hand; the functions include taking the lock and giving it back. Needs perf. Then how
+# appends to a log alone are distributed, by the clock, on one thread and on two.
 #
 #   ci/section.sh              2,000,000 transactions
 #   ci/section.sh 500000       so many
@@ -52,6 +53,8 @@ for section in CommitLog::append Publisher::installed; do
             printf "%s: %.0f ns (%.1f %%)\n", section, each * share / 100, share
         }' "$out/report" | tee -a "$out/found"
 done
+cargo test --quiet --release --lib -- --ignored --exact --nocapture ssi::log::tests::how_long_an_append_takes |
+    grep '^an append'
 ((check == 0)) || awk -v goal="$goal" '/append/ && $2 > goal { exit 1 }' "$out/found" || {
     echo "section.sh: the goal is $goal ns" >&2
     exit 1

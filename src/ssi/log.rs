@@ -479,3 +479,6 @@ impl State {
         Forgotten { entries, readers }
     }
 }
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests;

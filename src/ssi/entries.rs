@@ -52,7 +52,7 @@ struct Block {
 }
 
 /// One thing of each place, side by side.
-struct Row<T>(Box<[UnsafeCell<T>]>);
+struct Row<T>([UnsafeCell<T>; PLACES]);
 
 // SAFETY: a place is written by whoever has the log's lock, at most once while the block is
 // shared; it is read by those who learned under that lock that it was written. See the head.
@@ -60,7 +60,7 @@ unsafe impl Sync for Block {}
 
 impl<T: Default> Row<T> {
     fn new() -> Self {
-        Self(std::iter::repeat_with(UnsafeCell::default).take(PLACES).collect())
+        Self(std::array::from_fn(|_| UnsafeCell::default()))
     }
 }
 

@@ -30,6 +30,8 @@ enum Look {
     Where(u64, u64),
     /// Of those the first.
     FirstWhere(u64, u64),
+    /// Of those the last.
+    LastWhere(u64, u64),
 }
 
 impl Look {
@@ -38,12 +40,13 @@ impl Look {
         let (a, b) = (random.below(bound) as u64, random.below(bound) as u64);
         let (lower, upper) = (a.min(b), a.max(b));
         let (front, back) = (random.below(4), random.below(4));
-        match random.below(5) {
+        match random.below(6) {
             0 => Self::Key(a),
             1 => Self::Range(lower, upper),
             2 => Self::Ends(lower, upper, front, back),
             3 => Self::Where(lower, upper),
-            _ => Self::FirstWhere(lower, upper),
+            4 => Self::FirstWhere(lower, upper),
+            _ => Self::LastWhere(lower, upper),
         }
     }
 
@@ -63,11 +66,28 @@ impl Look {
             Self::FirstWhere(lower, upper) => {
                 ignore(tx.range_where(table, lower..=upper, threes).next());
             }
+            Self::LastWhere(lower, upper) => {
+                ignore(tx.range_where(table, lower..=upper, threes).next_back());
+            }
         }
+    }
+
+    /// A key at an end of it, or beside one.
+    fn near(self, random: &mut Random) -> u64 {
+        let (lower, upper) = match self {
+            Self::Key(key) => return key,
+            Self::Range(lower, upper)
+            | Self::Ends(lower, upper, ..)
+            | Self::Where(lower, upper)
+            | Self::FirstWhere(lower, upper)
+            | Self::LastWhere(lower, upper) => (lower, upper),
+        };
+        [lower, upper][random.below(2)].saturating_add_signed(random.below(9) as i64 - 4)
     }
 
     /// Whether writing this (none: removing) changes what was seen of `rows`.
     fn is_changed(self, rows: &BTreeMap<u64, u64>, key: u64, value: Option<u64>) -> bool {
+        let is_selected = |(_, value): &(&u64, &u64)| value.is_multiple_of(3);
         let matters = |lower: u64, upper: u64| {
             let was_selected = rows.get(&key).is_some_and(|value| value.is_multiple_of(3));
             (lower..=upper).contains(&key)
@@ -89,9 +109,12 @@ impl Look {
             }
             Self::Where(lower, upper) => matters(lower, upper),
             Self::FirstWhere(lower, upper) => {
-                let mut selected =
-                    rows.range(lower..=upper).filter(|(_, value)| value.is_multiple_of(3));
+                let mut selected = rows.range(lower..=upper).filter(is_selected);
                 matters(lower, selected.next().map_or(upper, |(key, _)| *key))
+            }
+            Self::LastWhere(lower, upper) => {
+                let mut selected = rows.range(lower..=upper).filter(is_selected);
+                matters(selected.next_back().map_or(lower, |(key, _)| *key), upper)
             }
         }
     }
@@ -117,9 +140,11 @@ impl Case {
     fn draw(random: &mut Random) -> Self {
         let most = if random.below(4) == 0 { 700 } else { 100 };
         let others = 1 + random.below(most);
-        let key = random.below(KEYS as usize) as u64;
+        let look = Look::draw(random);
+        let anywhere = random.below(KEYS as usize) as u64;
+        let key = if random.below(2) == 0 { look.near(random) } else { anywhere };
         let value = (random.below(3) > 0).then(|| random.below(9) as u64);
-        Self { look: Look::draw(random), others, place: random.below(others), key, value }
+        Self { look, others, place: random.below(others), key, value }
     }
 
     /// Whether T is refused.

@@ -8,6 +8,7 @@ mod error;
 mod key_range;
 #[cfg(all(test, precedent_loom))]
 mod models;
+mod prefetch;
 #[cfg(feature = "testkit")]
 pub mod record;
 mod ssi;

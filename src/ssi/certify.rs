@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ssi::entries::Overwriter;
-use crate::ssi::footprint::{Body, Witness};
+use crate::ssi::footprint::{Body, Signature, Witness};
 use crate::ssi::log::NEVER;
 use crate::ssi::reach::Commits;
 use crate::ssi::view::View;
@@ -257,17 +257,7 @@ impl<'v> Search<'v> {
         }
         let straddling = self.reached.missing(r..=window.position().min(before - 1));
         self.straddlers.extend(straddling.map(|commit| Straddler { commit, tested: 0 }));
-        // An edge leads to what was committed after one began. Who began at or after `before`
-        // is a source already, where it can be one to what straddled then.
-        let last = self.straddlers.iter().map(|straddler| straddler.commit).max();
-        let below = last.map_or(r, |last| last.min(before));
-        for stretch in window.above(r).filter(|_| r < below) {
-            for (commit, &snapshot) in (stretch.first..).zip(stretch.snapshots) {
-                if (r..below).contains(&snapshot) && !self.how.contains_key(&commit) {
-                    self.sources.push(Node::Commit(commit));
-                }
-            }
-        }
+        self.add_sources(r, before);
         while let Some(&(snapshot, at)) = self.readers.get(self.started)
             && snapshot >= r
         {
@@ -275,6 +265,30 @@ impl<'v> Search<'v> {
             self.sources.push(Node::Reader(at));
         }
         Ok(())
+    }
+
+    /// An edge leads to what was committed after one began, and wrote what one read or wrote.
+    /// Who began at or after `before` is a source already, where it can be one to what straddled
+    /// then.
+    fn add_sources(&mut self, r: u64, before: u64) {
+        let window = &self.view.window;
+        let straddling = || self.straddlers.iter().map(|straddler| straddler.commit);
+        let Some(last) = straddling().max() else { return };
+        let mut written = Signature::default();
+        straddling().for_each(|commit| {
+            written.add_all(&window.entry(commit).body.footprint.writes);
+        });
+        for stretch in window.above(r) {
+            let reads = |commit: &u64| written.may_meet(stretch.signatures(*commit).0);
+            let writers = stretch.writers_of(&written.of_keys()).filter(|commit| !reads(commit));
+            for commit in stretch.readers_of(&written).chain(writers) {
+                let snapshot = stretch.snapshots[(commit - stretch.first) as usize];
+                let began = (r..last.min(before)).contains(&snapshot);
+                if began && !self.how.contains_key(&commit) {
+                    self.sources.push(Node::Commit(commit));
+                }
+            }
+        }
     }
 
     /// Reaches the straddlers to which a source has an edge; true if there was one.
@@ -325,11 +339,10 @@ impl<'v> Search<'v> {
     fn find_way_back(&mut self) -> Result<(), Stop> {
         let window = &self.view.window;
         self.steps(window.len())?;
-        let mine = self.body.footprint.writes;
+        let mine = &self.body.footprint.writes;
         for stretch in window.above(self.r() - 1) {
-            let readers = mine.find_in(stretch.reads);
-            for at in readers.chain(mine.of_keys().find_in(stretch.writes)) {
-                let commit = stretch.first + at as u64;
+            let writers = stretch.writers_of(&mine.of_keys());
+            for commit in stretch.readers_of(mine).chain(writers) {
                 if self.reached.has(commit) {
                     self.end_at_candidate(Node::Commit(commit))?;
                 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   block       256 places: an entry each, and beside the entries, in rows of their own,
-//!               what the search asks first: s, the signatures of reads and writes
+//!               what the search asks first: s, digests and signatures of reads and writes
 //!   Entries     the blocks, behind the log's lock
 //!   Window      some of the same blocks, up to a position: read without any lock
 //! ```
@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::ssi::footprint::{Body, Signature, Witness};
+use crate::prefetch::prefetch_lines;
+use crate::ssi::footprint::{Body, Signature, Witness, digests_meet};
 
 /// Places of a block; few in models, so that blocks are left.
 const PLACES: usize = if cfg!(precedent_loom) { 4 } else { 256 };
@@ -42,11 +43,18 @@ pub(crate) struct Overwriter {
     pub(crate) witness: Witness,
 }
 
+/// In the order in which it is asked.
+#[repr(C)]
 struct Block {
     /// The commit timestamp of the first place.
     first: u64,
     entries: Row<Option<Entry>>,
+    /// s, and digests: all that is asked of most. Each in a row of its own, so that a search
+    /// fetches no more of them than it asks.
     snapshots: Row<u64>,
+    read: Row<u64>,
+    /// Of keys alone: nearly every commit writes to one of few tables.
+    written: Row<u64>,
     reads: Row<Signature>,
     writes: Row<Signature>,
 }
@@ -89,6 +97,8 @@ impl Block {
             first,
             entries: Row::new(),
             snapshots: Row::new(),
+            read: Row::new(),
+            written: Row::new(),
             reads: Row::new(),
             writes: Row::new(),
         }
@@ -138,12 +148,15 @@ impl Entries {
         }
         if let Some(block) = self.blocks.back() {
             let place = (next - block.first) as usize;
+            let Body { snapshot, footprint, .. } = &*entry.body;
             // SAFETY: `&mut self` is had under the log's lock; `last` says of nobody's place
             // that it is filled before it is.
             unsafe {
-                block.snapshots.fill(place, entry.body.snapshot);
-                block.reads.fill(place, entry.body.footprint.reads);
-                block.writes.fill(place, entry.body.footprint.writes);
+                block.snapshots.fill(place, *snapshot);
+                block.read.fill(place, footprint.reads.digest());
+                block.written.fill(place, footprint.writes.of_keys().digest());
+                block.reads.fill(place, footprint.reads);
+                block.writes.fill(place, footprint.writes);
                 block.entries.fill(place, Some(entry));
             }
         }
@@ -220,9 +233,66 @@ pub(crate) struct Stretch<'w> {
     /// The commit timestamp of the first one.
     pub(crate) first: u64,
     pub(crate) snapshots: &'w [u64],
-    pub(crate) reads: &'w [Signature],
-    pub(crate) writes: &'w [Signature],
+    read: &'w [u64],
+    written: &'w [u64],
+    reads: &'w [Signature],
+    writes: &'w [Signature],
 }
+
+impl<'w> Stretch<'w> {
+    /// The commits that may have read something that is in a signature, ascending.
+    pub(crate) fn readers_of(&self, written: &Signature) -> impl Iterator<Item = u64> + use<'w> {
+        let (first, reads, written) = (self.first, self.reads, *written);
+        let digest = written.digest();
+        let places = found(self.read, move |read| digests_meet(read, digest));
+        let may_meet = move |&at: &usize| written.may_meet(&reads[at]);
+        places.filter(may_meet).map(move |at| first + at as u64)
+    }
+
+    /// The commits that may have written something that is in a signature, ascending.
+    pub(crate) fn writers_of(&self, seen: &Signature) -> impl Iterator<Item = u64> + use<'w> {
+        let (first, writes, seen) = (self.first, self.writes, *seen);
+        let digest = if seen.has_tables() { ALL } else { seen.digest() };
+        let places =
+            found(self.written, move |written| digests_meet(written, digest) | (digest == ALL));
+        let may_meet = move |&at: &usize| seen.may_meet(&writes[at]);
+        places.filter(may_meet).map(move |at| first + at as u64)
+    }
+
+    /// What a commit of it read and wrote.
+    pub(crate) fn signatures(&self, commit: u64) -> (&'w Signature, &'w Signature) {
+        let at = (commit - self.first) as usize;
+        (&self.reads[at], &self.writes[at])
+    }
+}
+
+/// A digest that meets every other.
+const ALL: u64 = u64::MAX;
+
+/// The places that pass a test, ascending. Without a branch for each.
+fn found<'m>(
+    digests: &'m [u64],
+    test: impl Fn(u64) -> bool + 'm,
+) -> impl Iterator<Item = usize> + 'm {
+    let mut groups = digests.chunks(GROUP).enumerate();
+    let (mut first, mut passing) = (0, 0_u64);
+    std::iter::from_fn(move || {
+        while passing == 0 {
+            let (at, group) = groups.next()?;
+            first = at * GROUP;
+            // Nearly always none.
+            if group.iter().fold(false, |any, one| any | test(*one)) {
+                passing = group.iter().rev().fold(0, |bits, one| bits << 1 | u64::from(test(*one)));
+            }
+        }
+        let place = passing.trailing_zeros() as usize;
+        passing &= passing - 1;
+        Some(first + place)
+    })
+}
+
+/// Digests that are tested in a row: as many as a word has bits.
+const GROUP: usize = u64::BITS as usize;
 
 impl Window {
     /// Nothing yet.
@@ -272,22 +342,24 @@ impl Window {
     pub(crate) fn above(&self, commit: u64) -> impl Iterator<Item = Stretch<'_>> {
         let after = commit.max(self.after);
         let skip = self.blocks.partition_point(|block| block.first + PLACES as u64 - 1 <= after);
-        self.blocks[skip..].iter().map(move |block| {
+        let blocks = &self.blocks[skip..];
+        blocks.iter().enumerate().map(move |(at, block)| {
+            if let Some(next) = blocks.get(at + 1) {
+                // The rows of words, which follow one another.
+                prefetch_lines(next.snapshots.0.as_ptr(), 3 * PLACES * size_of::<u64>() / 64);
+            }
             let filled = block.filled(self.position);
             let from = ((after + 1).saturating_sub(block.first) as usize).min(filled);
             // SAFETY: they are at or below the position, which was learned under the lock.
-            let rows = unsafe {
-                (
-                    block.snapshots.filled(filled),
-                    block.reads.filled(filled),
-                    block.writes.filled(filled),
-                )
-            };
-            Stretch {
-                first: block.first + from as u64,
-                snapshots: &rows.0[from..],
-                reads: &rows.1[from..],
-                writes: &rows.2[from..],
+            unsafe {
+                Stretch {
+                    first: block.first + from as u64,
+                    snapshots: &block.snapshots.filled(filled)[from..],
+                    read: &block.read.filled(filled)[from..],
+                    written: &block.written.filled(filled)[from..],
+                    reads: &block.reads.filled(filled)[from..],
+                    writes: &block.writes.filled(filled)[from..],
+                }
             }
         })
     }
@@ -299,10 +371,25 @@ mod tests {
     use std::sync::Arc;
 
     use crate::ssi::conflict::TransactionId;
-    use crate::ssi::footprint::{Body, Footprint};
+    use crate::ssi::footprint::{Body, Footprint, Signature};
+
+    /// Every third reads a few keys, every seventh a range, most write something.
+    fn footprint(commit: u64) -> Footprint {
+        let mut footprint = Footprint::default();
+        let keys = |from: u64, count: u64| (from..from + count).map(|key| key as usize * 8);
+        if commit.is_multiple_of(3) {
+            keys(commit, commit % 5).for_each(|key| footprint.reads.add_key(key));
+        }
+        if commit.is_multiple_of(7) {
+            footprint.reads.add_table(commit % 64);
+        }
+        keys(commit * 2, commit % 4).for_each(|key| footprint.writes.add_key(key));
+        footprint.writes.add_table(commit % 11);
+        footprint
+    }
 
     fn entry(commit: u64) -> Entry {
-        let footprint = Footprint::default();
+        let footprint = footprint(commit);
         let id = TransactionId::from(commit);
         let body = Body { id, label: None, snapshot: commit - 1, sharing: 0, footprint };
         Entry { commit, body: Arc::new(body), overwriter: None }
@@ -336,6 +423,27 @@ mod tests {
             };
             assert_eq!(snapshots(start), Vec::from_iter(start..4 * places));
             assert_eq!(snapshots(3 * places), Vec::from_iter(3 * places..4 * places));
+        }
+    }
+
+    #[test]
+    fn those_are_found_whose_signatures_meet() {
+        let entries = filled(3 * PLACES as u64 + 17);
+        let mut window = Window::after(10);
+        entries.extend(&mut window);
+        for commit in 1..400 {
+            let (reads, writes) = (footprint(commit).reads, footprint(commit * 3).writes);
+            for asked in [reads, writes, reads.of_keys(), writes.of_keys(), Signature::default()] {
+                let meeting = |side: fn(&Footprint) -> &Signature| {
+                    let meets = |entry: &&Entry| side(&entry.body.footprint).may_meet(&asked);
+                    let found = window.entries().filter(meets);
+                    found.map(|entry| entry.commit).collect::<Vec<_>>()
+                };
+                let readers = window.above(0).flat_map(|stretch| stretch.readers_of(&asked));
+                assert!(readers.eq(meeting(|footprint| &footprint.reads)), "{commit}");
+                let writers = window.above(0).flat_map(|stretch| stretch.writers_of(&asked));
+                assert!(writers.eq(meeting(|footprint| &footprint.writes)), "{commit}");
+            }
         }
     }
 

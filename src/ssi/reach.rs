@@ -43,7 +43,11 @@ impl Commits {
         let (mut word, mut bit) = self.place(first);
         while !row.is_empty() {
             let (group, rest) = row.split_at(row.len().min((BITS - bit) as usize));
-            let bits = group.iter().rev().fold(0, |bits, one| bits << 1 | u64::from(test(one)));
+            // Nearly always all.
+            let bits = match group.iter().all(&test) {
+                true => u64::MAX >> (BITS - group.len() as u64),
+                false => group.iter().rev().fold(0, |bits, one| bits << 1 | u64::from(test(one))),
+            };
             self.words[word] |= bits << bit;
             (row, word, bit) = (rest, word + 1, 0);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ssi::entries::{Entry, Overwriter, Stretch, Window};
+use crate::ssi::entries::{Entry, Overwriter, Window};
 use crate::ssi::footprint::{Body, Signature, Witness};
 
 /// What a transaction has looked at so far.
@@ -57,9 +57,7 @@ impl View {
     ) -> impl Iterator<Item = &Entry> {
         let changed = *changed;
         let stretches = self.window.above(0);
-        let commits = stretches.flat_map(move |Stretch { first, writes, .. }| {
-            changed.find_in(writes).map(move |at| first + at as u64)
-        });
+        let commits = stretches.flat_map(move |stretch| stretch.writers_of(&changed));
         commits.take_while(move |&commit| commit <= upto).map(|commit| self.window.entry(commit))
     }
 
@@ -70,11 +68,7 @@ impl View {
     pub(crate) fn judge(&mut self, body: &Body, reads: &Signature, upto: u64) {
         let window = &self.window;
         for stretch in window.above(self.judged).take_while(|stretch| stretch.first <= upto) {
-            for at in reads.find_in(stretch.writes) {
-                let commit = stretch.first + at as u64;
-                if commit > upto {
-                    break;
-                }
+            for commit in stretch.writers_of(reads).take_while(|&commit| commit <= upto) {
                 let witness = body.footprint.observed(&window.entry(commit).body.footprint);
                 self.overwriters.extend(witness.map(|witness| (commit, witness)));
             }

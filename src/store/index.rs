@@ -24,11 +24,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{iter, ptr, slice};
 
+use crate::prefetch::prefetch;
 use crate::store::collector::Collector;
 use crate::store::leaf::{Body, Entry, Leaf, Separator, keep, last_count};
 use crate::store::place::{Place, Seats, Thin};
 use crate::store::plan::Plan;
-use crate::store::prefetch::prefetch;
 use crate::store::record::{Record, RecordId, Records, Shared};
 use crate::store::registry::{Registry, Walk};
 use crate::store::tree::{Tree, shared_bytes};

@@ -7,7 +7,6 @@ pub(crate) mod leaf;
 pub(crate) mod pins;
 mod place;
 mod plan;
-pub(crate) mod prefetch;
 pub(crate) mod publisher;
 mod quiet;
 pub(crate) mod record;

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use crate::store::prefetch::prefetch_lines;
+use crate::prefetch::prefetch_lines;
 use crate::store::registry::Walk;
 use crate::sync::{AtomicPtr, Mutex, Ordering, model_failed};
 

@@ -11,9 +11,9 @@ use std::ptr::{self, NonNull};
 
 use smallvec::SmallVec;
 
+use crate::prefetch::prefetch;
 use crate::store::pins::Pins;
 use crate::store::place::Retired;
-use crate::store::prefetch::prefetch;
 use crate::store::quiet::Quiet;
 use crate::store::version::{self, Chain, Count, Slot, Unlinked, Version};
 use crate::sync::{Mutex, Sharers, model_failed};

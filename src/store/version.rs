@@ -21,7 +21,7 @@ use std::ptr::{self, NonNull};
 
 use smallvec::SmallVec;
 
-use crate::store::prefetch::prefetch;
+use crate::prefetch::prefetch;
 use crate::store::quiet::Quiet;
 use crate::store::registry::Walk;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};

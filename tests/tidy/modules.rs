@@ -192,7 +192,10 @@ fn layer(module: &[String]) -> Option<u8> {
         ["tx", ..] => Some(2),
         ["ssi", "conflict", ..] => Some(0),
         ["store" | "ssi", ..] => Some(1),
-        ["timestamp" | "error" | "key_range" | "sync" | "record" | "bugs" | "trace", ..] => Some(0),
+        [
+            "timestamp" | "error" | "key_range" | "sync" | "prefetch" | "record" | "bugs" | "trace",
+            ..,
+        ] => Some(0),
         _ => None,
     }
 }

@@ -20,6 +20,8 @@ pub const SLOW: &str = "the oldest changed a read";
 enum Path {
     /// Nothing that it read has changed.
     Fast,
+    /// It read a range, and others wrote beside it.
+    Range,
     /// The first of the others overwrote what it had read, so that the whole window has to be
     /// searched for a way back.
     Slow,
@@ -38,6 +40,7 @@ pub fn certification(limits: &Limits, progress: &Progress) -> Curve {
         y: "time of the commit".to_owned(),
         lines: vec![
             measure("nothing it read changed", Path::Fast),
+            measure("nor a range it read", Path::Range),
             measure(SLOW, Path::Slow),
             measure("and it tidies up", Path::Last),
         ],
@@ -54,7 +57,11 @@ fn commit_after(others: u64, path: Path) -> Result<f64, Error> {
     }
     let _keeper = (path != Path::Last).then(|| db.begin());
     let tx = db.begin();
-    tx.get(&table, &OWN);
+    if path == Path::Range {
+        assert_eq!(tx.range(&table, OWN..).count(), 2, "its own rows");
+    } else {
+        tx.get(&table, &OWN);
+    }
     tx.insert(&table, OWN + 1, 0);
     let mut random = Random::new(others, 0);
     for other in 0..others {

@@ -125,8 +125,8 @@ fn adya_finds_the_anomalies_of_every_kind_that_allows_them_under_snapshot_isolat
         let found = (0..MOST_LOOSE).find_map(|seed| {
             let history = traffic(kind, Isolation::Snapshot, LOOSE, seed);
             let report = judged(&history);
-            let serializable = check(&history).holds(Level::Serializable);
-            assert_eq!(serializable, report.valid == Valid::True, "{}: {report:?}", kind.name);
+            let holds = check(&history).holds(Level::StrictSerializable);
+            assert_eq!(holds, report.valid == Valid::True, "{}: {report:?}", kind.name);
             (report.valid == Valid::False).then_some((seed, report.anomaly_types))
         });
         let (seed, names) = found.unwrap_or_else(|| panic!("{}: nothing was found", kind.name));

@@ -124,6 +124,7 @@ pub(crate) struct Footprint {
 
 /// Where two footprints met: a write of the later transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct Witness {
     part: usize,
     write: usize,

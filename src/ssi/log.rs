@@ -481,4 +481,6 @@ impl State {
 }
 
 #[cfg(all(test, not(precedent_loom)))]
+mod kept;
+#[cfg(all(test, not(precedent_loom)))]
 mod tests;

@@ -188,16 +188,16 @@ fn danger_is_announced_by_who_read_around_somebody_and_merged_beyond_the_bound()
     assert_eq!(outside, [0, 1, 1, 1, 4, 5]);
     assert_eq!(log.end_reader(&body(3, 1, 1), 3, true), Err(Moved::On));
     assert_eq!(log.end_reader(&body(3, 1, 1), 4, true), Ok(()));
-    for _ in 0..2 {
+    for _ in 0..3 {
         commits(&log, 3);
         let newest = log.lengths().0 as u64;
         edged(&log, newest - 1, newest);
-        assert_eq!(log.lengths().2, 2);
+        assert!(log.lengths().2 <= 2);
     }
-    assert_eq!(log.dangers_merged(), 1);
-    assert!(log.in_danger(5), "the first two have become one");
-    log.forget(horizon(8, 12));
-    assert!(!log.in_danger(2) && !log.in_danger(7), "nobody is that old");
-    assert!(log.in_danger(11));
+    assert_eq!(log.dangers_merged(), 2);
+    assert!(log.in_danger(5) && log.in_danger(9), "the first three have become one");
+    log.forget(horizon(12, 16));
+    assert!(!log.in_danger(2) && !log.in_danger(11), "nobody is that old");
+    assert!(log.in_danger(15));
     assert_eq!(log.end_reader(&body(0, 1, 1), 0, true), Ok(()));
 }

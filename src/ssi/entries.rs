@@ -373,11 +373,11 @@ mod tests {
     use crate::ssi::conflict::TransactionId;
     use crate::ssi::footprint::{Body, Footprint, Signature};
 
-    /// Every third reads a few keys, every seventh a range, most write something.
+    /// Every second reads a few keys, every seventh a range, most write something.
     fn footprint(commit: u64) -> Footprint {
         let mut footprint = Footprint::default();
         let keys = |from: u64, count: u64| (from..from + count).map(|key| key as usize * 8);
-        if commit.is_multiple_of(3) {
+        if commit.is_multiple_of(2) {
             keys(commit, commit % 5).for_each(|key| footprint.reads.add_key(key));
         }
         if commit.is_multiple_of(7) {
@@ -431,7 +431,7 @@ mod tests {
         let entries = filled(3 * PLACES as u64 + 17);
         let mut window = Window::after(10);
         entries.extend(&mut window);
-        for commit in 1..400 {
+        for commit in 1..=window.position() {
             let (reads, writes) = (footprint(commit).reads, footprint(commit * 3).writes);
             for asked in [reads, writes, reads.of_keys(), writes.of_keys(), Signature::default()] {
                 let meeting = |side: fn(&Footprint) -> &Signature| {

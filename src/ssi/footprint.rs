@@ -61,6 +61,11 @@ impl Signature {
         self.tables |= 1 << (table & 63);
     }
 
+    /// Whether nothing was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys == [0; KEYS] && !self.has_tables()
+    }
+
     /// Whether a table was added.
     pub(crate) fn has_tables(&self) -> bool {
         self.tables != 0
@@ -262,6 +267,7 @@ mod tests {
         assert!(both.may_share_key(&keys([5])) && both.may_share_key(&keys([6])));
         assert!(both.has_tables() && both.may_meet(&tables(&[5])) && !both.may_meet(&tables(&[6])));
         assert!(!both.of_keys().has_tables() && both.of_keys().may_share_key(&keys([6])));
-        assert!(!Signature::default().has_tables());
+        assert!(!Signature::default().has_tables() && Signature::default().is_empty());
+        assert!(!keys([5]).is_empty() && !tables(&[5]).is_empty());
     }
 }

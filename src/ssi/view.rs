@@ -67,7 +67,9 @@ impl View {
     /// comparators and predicates.
     pub(crate) fn judge(&mut self, body: &Body, reads: &Signature, upto: u64) {
         let window = &self.window;
-        for stretch in window.above(self.judged).take_while(|stretch| stretch.first <= upto) {
+        // A long window need not be fetched for nothing.
+        let from = if reads.is_empty() { upto } else { self.judged };
+        for stretch in window.above(from).take_while(|stretch| stretch.first <= upto) {
             for commit in stretch.writers_of(reads).take_while(|&commit| commit <= upto) {
                 let witness = body.footprint.observed(&window.entry(commit).body.footprint);
                 self.overwriters.extend(witness.map(|witness| (commit, witness)));

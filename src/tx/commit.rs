@@ -204,7 +204,9 @@ impl Core<'_> {
                 Ok(commit) => return Ok(commit),
                 Err(moved) => moved,
             };
-            patience.moved();
+            if !patience.lasts() {
+                return Err(self.conservative(view.position()));
+            }
             walk.get_or_insert_with(|| self.walker().walk());
             let looked = match moved {
                 Moved::On => self.look(rule, body, view, true),
@@ -309,9 +311,11 @@ impl Core<'_> {
         let mut view = View::new(body.snapshot);
         let mut patience = Patience::new(self);
         let _walk = self.walker().walk();
-        // Ends: each further round is another transaction's commit, or a fold.
+        // Ends: each further round is another transaction's commit, or a fold, and counted.
         while let Err(moved) = self.engine.log.end_reader(&body, view.position(), publish) {
-            patience.moved();
+            if !patience.lasts() {
+                return Err(self.conservative(view.position()));
+            }
             let rule = self.engine.config.certifier.rule();
             let looked = match moved {
                 Moved::On => self.look(rule, &body, &mut view, false),
@@ -369,6 +373,9 @@ const MANY_FOR_RANGES: usize = 2;
 
 /// Rounds in which the log may move on before others are kept out.
 const OPEN_ROUNDS: u32 = 3;
+/// Rounds after which a commit is refused as conservative. Behind the gate there are few; but
+/// a predicate that commits whenever it is asked makes a round by every round.
+const MOST_ROUNDS: u32 = 1_000;
 
 /// Counts the rounds of a certification, and shuts the gate when they are too many.
 struct Patience<'c> {
@@ -382,13 +389,14 @@ impl<'c> Patience<'c> {
         Self { gate: &core.engine.gate, rounds: 0, shut: None }
     }
 
-    /// The log has moved on once more.
-    fn moved(&mut self) {
+    /// The log has moved on once more; false if that was too often.
+    fn lasts(&mut self) -> bool {
         self.rounds += 1;
         let is_shut = self.shut.as_ref().is_some_and(|shut| !shut.is_over());
         if self.rounds >= OPEN_ROUNDS && !is_shut {
             self.shut = self.gate.try_close(this_thread());
         }
+        self.rounds < MOST_ROUNDS
     }
 }
 

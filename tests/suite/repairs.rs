@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering as Memory};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use precedent::{Database, Error, Table, Transaction};
+use precedent::{Conflict, ConflictReason, Database, Error, Table, Transaction};
 
 type Numbers = Table<u8, u32>;
 
@@ -307,5 +307,35 @@ fn user_code_never_runs_between_a_timestamp_and_its_publication() -> Result<(), 
         let end = wait.recv_timeout(Duration::from_secs(60));
         assert!(end.is_ok(), "I6: user code waits for the commit that it runs in");
     }
+    Ok(())
+}
+
+/// A search asks the predicates of others anew in every round. One that commits each time would
+/// go on for ever.
+#[test]
+fn a_predicate_that_commits_whenever_it_is_asked_ends_in_a_conservative_refusal()
+-> Result<(), Error> {
+    let db = Database::builder().sliding(false).build();
+    let t: Table<u8, u64> = db.table("t")?;
+    let elsewhere: Table<u8, u64> = db.table("elsewhere")?;
+    db.transact(|tx| Ok(tx.insert(&t, 1, 1)))?;
+    let (one, other) = (db.begin(), db.begin());
+    let (busy, written) = (db.clone(), elsewhere.clone());
+    let commits = move |_: &u8, value: &u64| {
+        let outcome = busy.transact(|tx| Ok(tx.insert(&written, 1, *value)));
+        outcome.expect("blind");
+        *value > 100
+    };
+    assert_eq!(other.range_where(&t, 10.., commits).count(), 0);
+    assert_eq!(one.get(&t, &1), Some(&1));
+    other.insert(&t, 1, 2);
+    other.commit()?;
+    // It comes before the other one, and does not change what that has seen: no circle.
+    one.insert(&t, 20, 5);
+    let error = one.commit().expect_err("it would be certified for ever");
+    assert_eq!(error.conflict().map(Conflict::reason), Some(ConflictReason::Conservative));
+    assert_eq!(db.stats().conservative_aborts, 1);
+    // Who begins now has nothing to search.
+    db.transact(|tx| Ok(tx.insert(&t, 20, tx.get(&t, &1).copied().unwrap_or(0))))?;
     Ok(())
 }

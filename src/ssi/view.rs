@@ -30,6 +30,11 @@ impl View {
         }
     }
 
+    /// Gives back what it shares with the log, which has it still: nothing is dropped.
+    pub(crate) fn let_go(&mut self) {
+        self.window = Window::after(self.position());
+    }
+
     /// The newest c that was looked at.
     pub(crate) fn position(&self) -> u64 {
         self.window.position()

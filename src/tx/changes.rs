@@ -24,11 +24,14 @@ pub(crate) struct Changes<'c> {
     /// Every commit up to here is installed: what has not changed by then was not written by
     /// one of them.
     pub(crate) upto: u64,
-    /// How many rows may still be looked at. Beyond them a table counts as changed.
+    /// How many rows may still be looked at. Beyond them what was observed counts as changed.
     pub(crate) rows: usize,
     /// The keys, and the tables of which not everything was looked at.
     pub(crate) changed: Signature,
 }
+
+/// To seek a key costs as much as so many rows.
+const SOUGHT: usize = 4;
 
 /// Some keys in a row, by their bounds.
 type Piece<'p, K> = (Bound<&'p K>, Bound<&'p K>);
@@ -37,6 +40,13 @@ impl Changes<'_> {
     /// Adds a key by its record's address.
     pub(crate) fn add(&mut self, record: RecordId) {
         self.changed.add_key(record.0);
+    }
+
+    /// Whether so many rows may be looked at; then they are counted.
+    pub(crate) fn take(&mut self, rows: usize) -> bool {
+        let left = self.rows.checked_sub(rows);
+        self.rows = left.unwrap_or(self.rows);
+        left.is_some()
     }
 
     fn ask<K: Key, V: Value>(&mut self, record: &Record<K, V>) {
@@ -52,6 +62,10 @@ impl Changes<'_> {
         index: &Index<K, V>,
         observed: &Observed<K, V>,
     ) {
+        if !self.take(observed.absences.len() * SOUGHT) {
+            self.changed.add_table(table);
+            return;
+        }
         observed.absences.for_each(|absent| {
             let walk = self.walker.walk();
             if let Some(record) = index.get::<K>(absent, &walk) {
@@ -83,11 +97,10 @@ impl Changes<'_> {
     ) {
         let walk = self.walker.walk();
         let look = |entries: &[Entry<K, V>]| {
-            let Some(left) = self.rows.checked_sub(entries.len()) else {
+            if !self.take(entries.len()) {
                 self.changed.add_table(table);
                 return ControlFlow::Break(());
-            };
-            self.rows = left;
+            }
             entries.iter().for_each(|entry| self.ask(entry.record()));
             ControlFlow::Continue(())
         };

@@ -103,6 +103,8 @@ impl Core<'_> {
             Ok(commit) => commit,
             Err(refusal) => return self.aborted(&refusal),
         };
+        // What others want to forget meanwhile they may. The log itself has all of it still.
+        view.let_go();
         // From here on nothing of the user's runs and nothing can fail (I6).
         let overwritten = sealed.install(commit);
         self.engine.publisher.installed(&self.engine.registry, commit);
@@ -268,7 +270,9 @@ impl Core<'_> {
         let reads = &body.footprint.reads;
         let news = (view.position() - view.judged) as usize;
         let many = if reads.has_tables() { MANY_FOR_RANGES } else { MANY };
-        if body.footprint.observes && news >= many {
+        // Only in the first round: what comes while a large footprint is asked is little.
+        let first = view.judged == view.window.start();
+        if body.footprint.observes && first && news >= many {
             let mut changes = self.changes(news);
             let upto = changes.upto.min(view.position());
             self.ask_closed(&body.footprint, &mut changes);

@@ -151,6 +151,10 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
 
     fn ask_closed(&self, footprint: &Footprint, changes: &mut Changes<'_>) {
         let reads = self.reads.borrow();
+        if !changes.take(reads.hits().len()) {
+            changes.changed.add_all(&footprint.reads);
+            return;
+        }
         let upto = changes.upto;
         let overwritten = reads.hits().iter().filter(|hit| !hit.holds_at(upto));
         overwritten.for_each(|hit| changes.add(hit.record));

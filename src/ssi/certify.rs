@@ -108,7 +108,7 @@ fn certify(body: &Arc<Body>, view: &View, max_steps: u64, writes: bool) -> Verdi
 pub(crate) fn first_writer(body: &Body, view: &View) -> Option<Overwriter> {
     view.window.entries().find_map(|entry| {
         let witness = body.footprint.overwritten(&entry.body.footprint)?;
-        Some(Overwriter { commit: entry.commit, body: Arc::clone(&entry.body), witness })
+        Some(entry.as_overwriter(witness))
     })
 }
 
@@ -279,11 +279,10 @@ impl<'v> Search<'v> {
             written.add_all(&window.entry(commit).body.footprint.writes);
         });
         for stretch in window.above(r) {
-            let reads = |commit: &u64| written.may_meet(stretch.signatures(*commit).0);
+            let reads = |commit: &u64| written.may_meet(stretch.of(*commit).1);
             let writers = stretch.writers_of(&written.of_keys()).filter(|commit| !reads(commit));
             for commit in stretch.readers_of(&written).chain(writers) {
-                let snapshot = stretch.snapshots[(commit - stretch.first) as usize];
-                let began = (r..last.min(before)).contains(&snapshot);
+                let began = (r..last.min(before)).contains(&stretch.of(commit).0);
                 if began && !self.how.contains_key(&commit) {
                     self.sources.push(Node::Commit(commit));
                 }

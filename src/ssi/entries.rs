@@ -19,13 +19,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::prefetch::prefetch_lines;
-use crate::ssi::footprint::{Body, Signature, Witness, digests_meet};
+use crate::ssi::footprint::{Body, Footprint, Signature, Witness, digests_meet};
+use crate::ssi::reach::bits_where;
 
 /// Places of a block; few in models, so that blocks are left.
 const PLACES: usize = if cfg!(precedent_loom) { 4 } else { 256 };
 
 /// A committed read-write transaction.
-#[derive(Clone)]
 pub(crate) struct Entry {
     /// c(X).
     pub(crate) commit: u64,
@@ -35,12 +35,33 @@ pub(crate) struct Entry {
     pub(crate) overwriter: Option<Overwriter>,
 }
 
+impl Entry {
+    /// As what overwrote something that another transaction observed or wrote.
+    pub(crate) fn as_overwriter(&self, witness: Witness) -> Overwriter {
+        Overwriter { commit: self.commit, body: Arc::clone(&self.body), witness }
+    }
+}
+
 /// The first commit that overwrote something that another transaction observed.
 #[derive(Clone)]
 pub(crate) struct Overwriter {
     pub(crate) commit: u64,
     pub(crate) body: Arc<Body>,
     pub(crate) witness: Witness,
+}
+
+/// What a first test asks of a commit; made before the log is locked.
+#[derive(Clone, Copy)]
+pub(super) struct Digests {
+    read: u64,
+    /// Of keys alone: nearly every commit writes to one of few tables.
+    written: u64,
+}
+
+impl Digests {
+    pub(super) fn of(footprint: &Footprint) -> Self {
+        Self { read: footprint.reads.digest(), written: footprint.writes.of_keys().digest() }
+    }
 }
 
 /// In the order in which it is asked.
@@ -53,7 +74,6 @@ struct Block {
     /// fetches no more of them than it asks.
     snapshots: Row<u64>,
     read: Row<u64>,
-    /// Of keys alone: nearly every commit writes to one of few tables.
     written: Row<u64>,
     reads: Row<Signature>,
     writes: Row<Signature>,
@@ -104,6 +124,11 @@ impl Block {
         }
     }
 
+    /// The commit timestamp of the last place.
+    fn last(&self) -> u64 {
+        self.first + PLACES as u64 - 1
+    }
+
     /// How many of its places hold commits up to `position`.
     fn filled(&self, position: u64) -> usize {
         ((position + 1).saturating_sub(self.first) as usize).min(PLACES)
@@ -139,10 +164,10 @@ impl Entries {
     }
 
     /// Takes the next commit, which has the next timestamp.
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(super) fn push(&mut self, entry: Entry, digests: Digests) {
         debug_assert_eq!(entry.commit, self.last + 1, "commits are numbered without a gap");
         let next = entry.commit;
-        let full = self.blocks.back().is_none_or(|block| block.first + PLACES as u64 <= next);
+        let full = self.blocks.back().is_none_or(|block| block.last() < next);
         if full {
             self.add_block(next);
         }
@@ -153,8 +178,8 @@ impl Entries {
             // that it is filled before it is.
             unsafe {
                 block.snapshots.fill(place, *snapshot);
-                block.read.fill(place, footprint.reads.digest());
-                block.written.fill(place, footprint.writes.of_keys().digest());
+                block.read.fill(place, digests.read);
+                block.written.fill(place, digests.written);
                 block.reads.fill(place, footprint.reads);
                 block.writes.fill(place, footprint.writes);
                 block.entries.fill(place, Some(entry));
@@ -197,7 +222,7 @@ impl Entries {
     /// The signatures of what the commits after `position` wrote.
     pub(super) fn writes_after(&self, position: u64) -> impl Iterator<Item = &Signature> {
         let from = position.max(self.base);
-        let skip = self.blocks.partition_point(|block| block.first + PLACES as u64 - 1 <= from);
+        let skip = self.blocks.partition_point(|block| block.last() <= from);
         self.blocks.range(skip..).flat_map(move |block| {
             // SAFETY: the log's lock is had by whoever has `&self`; up to `last` they are.
             let writes = unsafe { block.writes.filled(block.filled(self.last)) };
@@ -208,11 +233,8 @@ impl Entries {
     /// Lets a window share what has come since it last looked.
     pub(super) fn extend(&self, window: &mut Window) {
         debug_assert!(self.base <= window.after, "what a window starts with is retained");
-        let known = window.blocks.last().map_or(window.after, |block| block.first);
-        let skip = self.blocks.partition_point(|block| match window.blocks.is_empty() {
-            true => block.first + PLACES as u64 - 1 <= known,
-            false => block.first <= known,
-        });
+        let known = window.blocks.last().map_or(window.after, |block| block.last());
+        let skip = self.blocks.partition_point(|block| block.last() <= known);
         if window.position < self.last {
             window.blocks.extend(self.blocks.range(skip..).map(Arc::clone));
         }
@@ -259,10 +281,10 @@ impl<'w> Stretch<'w> {
         places.filter(may_meet).map(move |at| first + at as u64)
     }
 
-    /// What a commit of it read and wrote.
-    pub(crate) fn signatures(&self, commit: u64) -> (&'w Signature, &'w Signature) {
+    /// s of a commit of it, and what it read.
+    pub(crate) fn of(&self, commit: u64) -> (u64, &'w Signature) {
         let at = (commit - self.first) as usize;
-        (&self.reads[at], &self.writes[at])
+        (self.snapshots[at], &self.reads[at])
     }
 }
 
@@ -282,7 +304,7 @@ fn found<'m>(
             first = at * GROUP;
             // Nearly always none.
             if group.iter().fold(false, |any, one| any | test(*one)) {
-                passing = group.iter().rev().fold(0, |bits, one| bits << 1 | u64::from(test(*one)));
+                passing = bits_where(group, |one| test(*one));
             }
         }
         let place = passing.trailing_zeros() as usize;
@@ -341,7 +363,7 @@ impl Window {
     /// What stands beside the entries of the commits above `commit`, ascending.
     pub(crate) fn above(&self, commit: u64) -> impl Iterator<Item = Stretch<'_>> {
         let after = commit.max(self.after);
-        let skip = self.blocks.partition_point(|block| block.first + PLACES as u64 - 1 <= after);
+        let skip = self.blocks.partition_point(|block| block.last() <= after);
         let blocks = &self.blocks[skip..];
         blocks.iter().enumerate().map(move |(at, block)| {
             if let Some(next) = blocks.get(at + 1) {
@@ -367,7 +389,7 @@ impl Window {
 
 #[cfg(all(test, not(precedent_loom)))]
 mod tests {
-    use super::{Entries, Entry, PLACES, Window};
+    use super::{Digests, Entries, Entry, PLACES, Window};
     use std::sync::Arc;
 
     use crate::ssi::conflict::TransactionId;
@@ -395,9 +417,13 @@ mod tests {
         Entry { commit, body: Arc::new(body), overwriter: None }
     }
 
+    fn push(entries: &mut Entries, commit: u64) {
+        entries.push(entry(commit), Digests::of(&footprint(commit)));
+    }
+
     fn filled(upto: u64) -> Entries {
         let mut entries = Entries::new();
-        (1..=upto).for_each(|commit| entries.push(entry(commit)));
+        (1..=upto).for_each(|commit| push(&mut entries, commit));
         entries
     }
 
@@ -413,7 +439,7 @@ mod tests {
             let mut window = Window::after(start);
             entries.extend(&mut window);
             assert_eq!(commits(&window), Vec::from_iter(start + 1..=2 * places + 3));
-            (2 * places + 4..=4 * places).for_each(|commit| entries.push(entry(commit)));
+            (2 * places + 4..=4 * places).for_each(|commit| push(&mut entries, commit));
             assert_eq!(window.len() as u64, 2 * places + 3 - start, "it stays as it was");
             entries.extend(&mut window);
             entries.extend(&mut window);
@@ -467,7 +493,7 @@ mod tests {
         let places = PLACES as u64;
         let mut entries = filled(places + 1);
         entries.take_out(places + 1, usize::MAX);
-        (places + 2..=3 * places).for_each(|commit| entries.push(entry(commit)));
+        (places + 2..=3 * places).for_each(|commit| push(&mut entries, commit));
         let mut window = Window::after(places + 1);
         entries.extend(&mut window);
         assert_eq!(commits(&window), Vec::from_iter(places + 2..=3 * places));

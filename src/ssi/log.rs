@@ -21,8 +21,7 @@ use std::sync::Arc;
 
 use crate::bugs::{Bug, Bugs};
 use crate::ssi::danger::Danger;
-use crate::ssi::entries::Entries;
-use crate::ssi::entries::{Entry, Overwriter};
+use crate::ssi::entries::{Digests, Entries, Entry, Overwriter};
 use crate::ssi::footprint::{Body, Footprint};
 use crate::ssi::share::{Reader, Sharing, share};
 use crate::ssi::view::View;
@@ -164,6 +163,7 @@ impl CommitLog {
     /// `Moved` if the log holds something that the stance does not answer for, or holds it
     /// no more.
     pub(crate) fn append(&self, body: &Arc<Body>, stance: Stance<'_>) -> Result<u64, Moved> {
+        let digests = Digests::of(&body.footprint);
         let mut state = self.state.lock();
         if state.entries.base() > body.snapshot {
             return Err(Moved::Folded);
@@ -182,7 +182,7 @@ impl CommitLog {
         {
             state.danger.announce(overwriter.commit, commit);
         }
-        state.push(Entry { commit, body: Arc::clone(body), overwriter });
+        state.push(Entry { commit, body: Arc::clone(body), overwriter }, digests);
         self.note_lengths(&state);
         Ok(commit)
     }
@@ -381,13 +381,13 @@ impl State {
         }
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: Entry, digests: Digests) {
         let snapshot = entry.body.snapshot;
         while self.oldest.back().is_some_and(|&(_, newer)| newer >= snapshot) {
             self.oldest.pop_back();
         }
         self.oldest.push_back((entry.commit, snapshot));
-        self.entries.push(entry);
+        self.entries.push(entry, digests);
     }
 
     /// The readers with a number above this one.

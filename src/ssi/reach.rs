@@ -6,6 +6,11 @@ use smallvec::SmallVec;
 
 const BITS: u64 = u64::BITS as u64;
 
+/// A bit for each of a row, of as many as a word has bits, that passes a test.
+pub(super) fn bits_where<T>(row: &[T], test: impl Fn(&T) -> bool) -> u64 {
+    row.iter().rev().fold(0, |bits, one| bits << 1 | u64::from(test(one)))
+}
+
 /// A set of the commits after a snapshot.
 pub(super) struct Commits {
     after: u64,
@@ -46,7 +51,7 @@ impl Commits {
             // Nearly always all.
             let bits = match group.iter().all(&test) {
                 true => u64::MAX >> (BITS - group.len() as u64),
-                false => group.iter().rev().fold(0, |bits, one| bits << 1 | u64::from(test(one))),
+                false => bits_where(group, &test),
             };
             self.words[word] |= bits << bit;
             (row, word, bit) = (rest, word + 1, 0);

@@ -47,11 +47,7 @@ impl View {
 
     /// The first of them.
     pub(crate) fn first_overwriter(&self) -> Option<Overwriter> {
-        self.overwriters().next().map(|(entry, witness)| Overwriter {
-            commit: entry.commit,
-            body: Arc::clone(&entry.body),
-            witness,
-        })
+        self.overwriters().next().map(|(entry, witness)| entry.as_overwriter(witness))
     }
 
     /// The commits up to `upto` whose writes may meet a signature.

@@ -5,18 +5,18 @@
 //! stays so: a tombstone above the log's base leaves no chain (I5). So a key whose newest
 //! version is not above s(T) was not written since, by anybody who is installed.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 
 use crate::ssi::footprint::Signature;
 use crate::store::index::Index;
 use crate::store::leaf::Entry;
 use crate::store::record::{Record, RecordId};
-use crate::store::registry::Walker;
-use crate::tx::read_set::{Bounds, Observed, Scan, above, below};
+use crate::store::registry::{Walk, Walker};
+use crate::tx::read_set::{Bounds, Observed, Piece, above, below};
 use crate::tx::table::{Key, Value};
 
-/// Collects the keys that were observed and written after a snapshot. Good as long as the log
-/// was not folded past the snapshot; whoever uses it asks that afterwards.
+/// Collects the keys that were observed and written after a snapshot. The log must not be
+/// folded past the snapshot meanwhile: a view that holds a commit after it sees to that.
 pub(crate) struct Changes<'c> {
     pub(crate) walker: Walker<'c>,
     /// The snapshot.
@@ -33,9 +33,6 @@ pub(crate) struct Changes<'c> {
 /// To seek a key costs as much as so many rows.
 const SOUGHT: usize = 4;
 
-/// Some keys in a row, by their bounds.
-type Piece<'p, K> = (Bound<&'p K>, Bound<&'p K>);
-
 impl Changes<'_> {
     /// Adds a key by its record's address.
     pub(crate) fn add(&mut self, record: RecordId) {
@@ -49,8 +46,8 @@ impl Changes<'_> {
         left.is_some()
     }
 
-    fn ask<K: Key, V: Value>(&mut self, record: &Record<K, V>) {
-        if record.chain().newest_begin(&self.walker.walk()) > self.since {
+    fn ask<K: Key, V: Value>(&mut self, record: &Record<K, V>, walk: &Walk<'_>) {
+        if record.chain().newest_begin(walk) > self.since {
             self.add(record.id());
         }
     }
@@ -66,14 +63,14 @@ impl Changes<'_> {
             self.changed.add_table(table);
             return;
         }
+        let walk = self.walker.walk();
         observed.absences.for_each(|absent| {
-            let walk = self.walker.walk();
             if let Some(record) = index.get::<K>(absent, &walk) {
-                self.ask(record);
+                self.ask(record, &walk);
             }
         });
         for scan in &observed.scans {
-            pieces(scan).for_each(|piece| self.ask_piece(table, index, piece));
+            scan.pieces().for_each(|piece| self.ask_piece(table, index, piece));
         }
     }
 
@@ -85,7 +82,7 @@ impl Changes<'_> {
         ranges: &[Bounds<K>],
     ) {
         for range in ranges {
-            self.ask_piece(table, index, piece_of(range));
+            self.ask_piece(table, index, range.piece());
         }
     }
 
@@ -101,23 +98,9 @@ impl Changes<'_> {
                 self.changed.add_table(table);
                 return ControlFlow::Break(());
             }
-            entries.iter().for_each(|entry| self.ask(entry.record()));
+            entries.iter().for_each(|entry| self.ask(entry.record(), &walk));
             ControlFlow::Continue(())
         };
         let _ = index.ascend(|key| !above(&lower, key), |key| below(&upper, key), &walk, look);
     }
-}
-
-fn piece_of<K>(bounds: &Bounds<K>) -> Piece<'_, K> {
-    (bounds.lower.as_ref().map(|key| &**key), bounds.upper.as_ref().map(|key| &**key))
-}
-
-/// What of a range was observed: from its ends inwards, or all of it.
-fn pieces<K, V>(scan: &Scan<K, V>) -> impl Iterator<Item = Piece<'_, K>> {
-    let (lower, upper) = piece_of(&scan.bounds);
-    let partial = !scan.whole;
-    let front = scan.front.key().filter(|_| partial).map(|last| (lower, Bound::Included(last)));
-    let back = scan.back.key().filter(|_| partial).map(|last| (Bound::Included(last), upper));
-    let whole = scan.whole.then_some((lower, upper));
-    whole.into_iter().chain(front).chain(back)
 }

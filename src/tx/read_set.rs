@@ -20,11 +20,25 @@ pub(crate) struct Bounds<K> {
     pub(crate) upper: Bound<Quiet<K>>,
 }
 
+/// Some keys in a row, by their bounds.
+pub(crate) type Piece<'p, K> = (Bound<&'p K>, Bound<&'p K>);
+
+impl<K> Bounds<K> {
+    pub(crate) fn piece(&self) -> Piece<'_, K> {
+        (self.lower.as_ref().map(|key| &**key), self.upper.as_ref().map(|key| &**key))
+    }
+}
+
 impl<K: Clone> Bounds<K> {
+    /// A piece, with keys of its own.
+    pub(crate) fn of((lower, upper): Piece<'_, K>) -> Self {
+        let copy = |bound: Bound<&K>| bound.map(|key| Quiet::new(key.clone()));
+        Self { lower: copy(lower), upper: copy(upper) }
+    }
+
     /// The same once more.
     pub(crate) fn again(&self) -> Self {
-        let again = |bound: &Bound<Quiet<K>>| bound.as_ref().map(|key| Quiet::new((**key).clone()));
-        Self { lower: again(&self.lower), upper: again(&self.upper) }
+        Self::of(self.piece())
     }
 }
 
@@ -91,6 +105,18 @@ pub(crate) struct Scan<K, V> {
     pub(crate) back: Reach<K>,
     /// It ran out: everything between its bounds was observed.
     pub(crate) whole: bool,
+}
+
+impl<K, V> Scan<K, V> {
+    /// What of it was observed: from its ends inwards, or all of it.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece<'_, K>> {
+        let (lower, upper) = self.bounds.piece();
+        let partial = !self.whole;
+        let front = self.front.key().filter(|_| partial).map(|last| (lower, Bound::Included(last)));
+        let back = self.back.key().filter(|_| partial).map(|last| (Bound::Included(last), upper));
+        let whole = self.whole.then_some((lower, upper));
+        whole.into_iter().chain(front).chain(back)
+    }
 }
 
 impl<K: Ord, V> Scan<K, V> {

@@ -4,7 +4,6 @@
 use std::any::Any;
 use std::borrow::Borrow;
 use std::cell::{OnceCell, RefCell};
-use std::ops::Bound;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -12,15 +11,13 @@ use smallvec::SmallVec;
 
 use crate::ssi::entries::Entry;
 use crate::ssi::footprint::{Footprint, Part as Footprinted, Signature};
-use crate::store::Quiet;
 use crate::store::index::Leases;
 use crate::store::record::{Record, RecordId, Records};
 use crate::store::registry::Walker;
 use crate::store::version::Version;
 use crate::tx::changes::Changes;
-use crate::tx::live::Reach;
 use crate::tx::part::{CommitPart, Part, Write, coalesce};
-use crate::tx::read_set::{Bounds, ReadSet, Scan, with_observed};
+use crate::tx::read_set::{Bounds, ReadSet, with_observed};
 use crate::tx::table::{Key, Table, TableInner, Value};
 use crate::tx::write_set::WriteSet;
 
@@ -338,7 +335,7 @@ impl<K: Key, V: Value> Part<K, V> {
         let (mut plain, mut others) = (Vec::new(), Vec::new());
         for scan in std::mem::take(&mut self.observed.scans) {
             if scan.mask.is_empty() && scan.predicate.is_none() {
-                plain.extend(segments(&scan));
+                plain.extend(scan.pieces().map(Bounds::of));
             } else if scan.observes() {
                 others.push(scan);
             }
@@ -350,21 +347,6 @@ impl<K: Key, V: Value> Part<K, V> {
             scan.back = scan.back.keep();
         }
     }
-}
-
-/// The parts of a plain range that were observed: from its ends inwards, or all of it.
-fn segments<K: Key, V>(scan: &Scan<K, V>) -> impl Iterator<Item = Bounds<K>> + use<K, V> {
-    let copy = |bound: &Bound<Quiet<K>>| bound.as_ref().map(|key| Quiet::new((**key).clone()));
-    let (lower, upper) = (&scan.bounds.lower, &scan.bounds.upper);
-    let reached =
-        |reach: &Reach<K>| reach.key().map(|key| Bound::Included(Quiet::new(key.clone())));
-    let whole = scan.whole.then(|| Bounds { lower: copy(lower), upper: copy(upper) });
-    let partial = !scan.whole;
-    let front = reached(&scan.front).filter(|_| partial);
-    let back = reached(&scan.back).filter(|_| partial);
-    let front = front.map(|upper| Bounds { lower: copy(lower), upper });
-    let back = back.map(|lower| Bounds { lower, upper: copy(upper) });
-    whole.into_iter().chain(front).chain(back)
 }
 
 /// The tables that a transaction has touched: a list that only grows, so that references

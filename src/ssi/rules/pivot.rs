@@ -18,7 +18,7 @@
 use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, Step, StepKind, Verdict, first_writer};
-use crate::ssi::entries::{Entry, Overwriter};
+use crate::ssi::entries::Entry;
 use crate::ssi::footprint::{Body, Witness};
 use crate::ssi::rules::{Rule, around, earlier_readers, through_candidate};
 use crate::ssi::view::View;
@@ -40,10 +40,7 @@ fn writer(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
     let from = third.commit;
     match earlier_readers(body, view, |entry| entry.commit >= from, from) {
         Some(first) => through_candidate(first, (third, witness)),
-        None => {
-            let body = Arc::clone(&third.body);
-            Verdict::Edged(Overwriter { commit: from, body, witness })
-        }
+        None => Verdict::Edged(third.as_overwriter(witness)),
     }
 }
 

@@ -23,7 +23,7 @@
 use std::sync::Arc;
 
 use crate::ssi::certify::{Member, Path, StepKind, Verdict};
-use crate::ssi::entries::{Entry, Overwriter};
+use crate::ssi::entries::Entry;
 use crate::ssi::footprint::Body;
 use crate::ssi::rules::{Before, Rule, around, earlier_readers, through_candidate};
 use crate::ssi::view::View;
@@ -50,10 +50,7 @@ fn writer(body: &Arc<Body>, view: &View, _: u64) -> Verdict {
     match (before, &entry.overwriter) {
         (Some(before), _) => through_candidate(before, (entry, witness)),
         (None, Some(earliest)) => Verdict::Edged(earliest.clone()),
-        (None, None) => {
-            let body = Arc::clone(&entry.body);
-            Verdict::Edged(Overwriter { commit: own, body, witness })
-        }
+        (None, None) => Verdict::Edged(entry.as_overwriter(witness)),
     }
 }
 

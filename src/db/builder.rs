@@ -231,8 +231,8 @@ impl Builder {
         self
     }
 
-    /// How many keys, absences and ranges one transaction may observe; a range counts with
-    /// every row that it returned. By default 2^24. Beyond it (by a sixteenth at most) the
+    /// How many keys, absences and ranges one transaction may observe; a range counts once,
+    /// and with a predicate also with every row that it returned. By default 2^24. Beyond it (by a sixteenth at most) the
     /// transaction [is doomed](crate::Transaction::is_doomed): it goes on reading its
     /// snapshot, but nothing more is remembered, it holds nothing back, and its end fails
     /// with [`Error::LimitExceeded`](crate::Error::LimitExceeded). For reading more there

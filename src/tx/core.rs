@@ -469,8 +469,8 @@ impl<'db> Core<'db> {
                 continue;
             };
             let _comparing = self.comparing();
-            let walker = self.walker();
-            if !self.tables.iter().all(|table| table.same_at(footprint, walker, fold)) {
+            let (walker, seen) = (self.walker(), self.snapshot());
+            if !self.tables.iter().all(|table| table.same_at(footprint, walker, seen, fold)) {
                 self.engine.registry.unpin(&self.ticket, pin);
                 return false;
             }

@@ -128,40 +128,41 @@ impl<K: Key, V: Value> Part<K, V> {
         after > 0 && below(&self.ranges[after - 1].upper, key)
     }
 
-    /// Whether the absences, ranges and predicates are the same at a timestamp that the
-    /// transaction has pinned. The hits were asked before: other rows are new ones.
-    pub(crate) fn same_at(&self, walker: Walker<'_>, timestamp: u64) -> bool {
+    /// Whether the absences, ranges and predicates are the same at two timestamps that the
+    /// transaction has pinned, of which it has seen the first. The hits were asked before.
+    pub(crate) fn same_at(&self, walker: Walker<'_>, seen: u64, timestamp: u64) -> bool {
         let index = &self.table.index;
         let walk = walker.walk();
-        let value = |record: &Record<K, V>| -> Option<NonNull<V>> {
-            record.chain().visible_at(timestamp, &walk)?.value().map(NonNull::from)
+        let visible = |record: &Record<K, V>, at: u64| {
+            let version = record.chain().visible_at(at, &walk);
+            version.filter(|version| version.value().is_some()).map(NonNull::from)
         };
-        let present = |key: &K| index.get(key, &walk).is_some_and(|record| value(record).is_some());
+        let present =
+            |key: &K| index.get(key, &walk).is_some_and(|of| visible(of, timestamp).is_some());
         let mut absences_hold = true;
         self.observed.absences.for_each(|absent| absences_hold &= !present(absent));
-        let new_in = |bounds: &Bounds<K>, matters: &dyn Fn(&K, &V) -> bool| {
+        let changed_in = |bounds: &Bounds<K>, matters: &dyn Fn(&K, Option<&V>) -> bool| {
             let before = |key: &K| !above(&bounds.lower, key);
             let within = |key: &K| below(&bounds.upper, key);
-            let is_new = |entry: &Entry<K, V>| {
-                let record = entry.record();
-                let known = self.has_hit(record.id());
+            let is_changed = |entry: &Entry<K, V>| {
+                let version = visible(entry.record(), timestamp);
                 // SAFETY: the transaction has pinned the timestamp at which it is visible (I4).
-                let row = value(record).filter(|_| !known).map(|row| unsafe { row.as_ref() });
-                row.is_some_and(|row| matters(entry.key(), row))
+                let value = version.and_then(|version| unsafe { version.as_ref() }.value());
+                version != visible(entry.record(), seen) && matters(entry.key(), value)
             };
-            let look = |entries: &[Entry<K, V>]| match entries.iter().any(is_new) {
+            let look = |entries: &[Entry<K, V>]| match entries.iter().any(is_changed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             };
             index.ascend(before, within, &walk, look).is_break()
         };
         absences_hold
-            && !self.ranges.iter().any(|range| new_in(range, &|_, _| true))
+            && !self.ranges.iter().any(|range| changed_in(range, &|_, _| true))
             && !self
                 .observed
                 .scans
                 .iter()
-                .any(|scan| new_in(&scan.bounds, &|key, value| scan.changed_by(key, Some(value))))
+                .any(|scan| changed_in(&scan.bounds, &|key, value| scan.changed_by(key, value)))
     }
 
     fn has_hit(&self, record: RecordId) -> bool {

@@ -202,8 +202,9 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
                     });
                     self.leave(end, source);
                     if selected {
-                        self.note(end, &row);
-                        return Some((row.key, row.value));
+                        let (key, value) = (row.key, row.value);
+                        self.note(end, row);
+                        return Some((key, value));
                     }
                 }
             }
@@ -228,7 +229,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         let value = row.version.value()?;
         rows.pop_outermost();
         let (key, record) = (row.record.key(), Some(row.record.id()));
-        self.note(end, &Found { key, version: row.version, value, record });
+        self.note(end, Found { key, version: row.version, value, record });
         Some((key, value))
     }
 
@@ -241,7 +242,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         let _comparing = self.core.comparing();
         let (before, within) = (|key: &K| self.is_before(key), |key: &K| self.is_within(key));
         let own = Span::new(self.own.clone(), |own| before(&own.key), |own| within(&own.key));
-        self.rest = Some(Rest { index: Window::new(), own });
+        self.rest = Some(Rest { index: Window::new(&self.bounds), own });
     }
 
     fn is_before(&self, key: &K) -> bool {
@@ -345,58 +346,70 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     }
 
     /// Notes that a row was returned.
-    #[inline]
-    fn note(&mut self, end: End, row: &Found<'t, K, V>) {
+    #[inline(always)]
+    fn note(&mut self, end: End, row: Found<'t, K, V>) {
         let back = end == End::Back;
         let noted = self.update(|scan| {
             *(if back { &mut scan.back } else { &mut scan.front }) = Reach::to(row.key);
-            row.record.map(|record| Hit::new(record, row.version))
         });
-        if noted {
-            self.core.count_observation();
+        // Else what the scan covers is all that was observed.
+        if noted && self.predicate.is_some() {
+            self.note_selected(row.record, row.version);
         }
         // Not before it is noted, which panics if a comparator drives the range: what is not
         // noted may go with a slide.
         *(if back { &mut self.back } else { &mut self.front }) = Some(row.key);
-        let sight = match row.record {
-            None => Sight::Own,
-            Some(_) => Sight::Version(row.version.begin()),
-        };
-        self.core.hook().row(self.number, row.key, &sight, back);
+        if self.core.hook().listens() {
+            self.tell(end, row.key, row.record.map(|_| row.version));
+        }
+    }
+
+    /// That it was selected may end with any overwriter, whatever the predicate says of it.
+    fn note_selected(&self, record: Option<RecordId>, version: &Version<V>) {
+        if let Some(record) = record {
+            self.table.reads.borrow_mut().hit(Hit::new(record, version));
+            self.core.count_observation();
+        }
+    }
+
+    #[cold]
+    fn tell(&self, end: End, key: &K, version: Option<&Version<V>>) {
+        let sight = version.map_or(Sight::Own, |version| Sight::Version(version.begin()));
+        self.core.hook().row(self.number, key, &sight, end == End::Back);
     }
 
     fn run_out(&mut self) {
         self.exhausted = true;
         // Before anything is let go: a key's `Drop` may read here, and slide.
-        self.update(|scan| {
-            scan.whole = true;
-            None
-        });
+        self.update(|scan| scan.whole = true);
         self.rest = None;
         self.core.hook().scan_end(self.number);
     }
 
-    /// Notes what was observed, and the hit that `change` returns; true if there is one.
+    /// Notes what was observed, if anything is noted.
     ///
     /// # Panics
     /// If a comparator drives the range that it is comparing for.
-    #[inline]
-    fn update(&self, change: impl FnOnce(&mut Scan<K, V>) -> Option<Hit<V>>) -> bool {
+    #[inline(always)]
+    fn update(&self, change: impl FnOnce(&mut Scan<K, V>)) -> bool {
         // A reader that was found to be safe notes nothing any more.
         let Some(number) = self.scan.filter(|_| self.core.is_tracked()) else { return false };
-        let reads = &mut *self.table.reads.borrow_mut();
-        let scans = &mut reads.observed.scans;
+        let scans = &mut self.table.reads.borrow_mut().observed.scans;
         // Most often it is the newest one.
         let newest = scans.last_mut().filter(|scan| scan.number == number);
-        let hit = if let Some(scan) = newest {
-            change(scan)
-        } else {
-            let at = scans.binary_search_by_key(&number, |scan| scan.number);
-            let Ok(at) = at else { panic!("a comparator must not drive an open range") };
-            change(&mut scans[at])
-        };
-        hit.map(|hit| reads.hit(hit)).is_some()
+        change(match newest {
+            Some(scan) => scan,
+            None => older(scans, number),
+        });
+        true
     }
+}
+
+#[cold]
+fn older<K, V>(scans: &mut [Scan<K, V>], number: u32) -> &mut Scan<K, V> {
+    let at = scans.binary_search_by_key(&number, |scan| scan.number);
+    let Ok(at) = at else { panic!("a comparator must not drive an open range") };
+    &mut scans[at]
 }
 
 /// Which side has the key that is nearer to an end.

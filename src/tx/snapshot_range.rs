@@ -61,7 +61,8 @@ impl<'s, K: Key, V: Value> SnapshotRange<'s, K, V> {
     ) -> Self {
         let (lower, upper) = range.into_bounds();
         let bounds = Bounds { lower: lower.map(Quiet::new), upper: upper.map(Quiet::new) };
-        Self { snapshot, index, bounds, window: Window::new() }
+        let window = Window::new(&bounds);
+        Self { snapshot, index, bounds, window }
     }
 
     fn step(&mut self, end: End) -> Option<(&'s K, &'s V)> {

@@ -88,9 +88,10 @@ pub(crate) trait AnyTxTable: Send {
     /// Asks the index what has been written of all that a closed footprint observed. Runs
     /// `cmp`.
     fn ask_closed(&self, footprint: &Footprint, changes: &mut Changes<'_>);
-    /// Whether everything in the closed footprint is the same at `timestamp`, which the
-    /// transaction has pinned. Runs `cmp` and predicates.
-    fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool;
+    /// Whether everything in the closed footprint, which was seen at `seen`, is the same at
+    /// `timestamp`. The transaction has pinned both. Runs `cmp` and predicates.
+    fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, seen: u64, timestamp: u64)
+    -> bool;
     /// How many keys, absences and ranges were observed, each once. O(n log n).
     fn observations(&self) -> u64;
     /// Bytes that the values written here will take.
@@ -163,10 +164,16 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         }
     }
 
-    fn same_at(&self, footprint: &Footprint, walker: Walker<'_>, timestamp: u64) -> bool {
+    fn same_at(
+        &self,
+        footprint: &Footprint,
+        walker: Walker<'_>,
+        seen: u64,
+        timestamp: u64,
+    ) -> bool {
         let hits_hold = self.reads.borrow().hits().iter().all(|hit| hit.holds_at(timestamp));
         let part = self.part_in(footprint);
-        hits_hold && part.is_none_or(|part| part.same_at(walker, timestamp))
+        hits_hold && part.is_none_or(|part| part.same_at(walker, seen, timestamp))
     }
 
     fn observations(&self) -> u64 {

@@ -11,7 +11,7 @@
 //! observed: that is for whoever asks for it.
 #![allow(unsafe_code)]
 
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::ptr::NonNull;
 
 use crate::store::index::{Circle, Index};
@@ -19,14 +19,16 @@ use crate::store::leaf::Entry;
 use crate::store::record::{Record, Shared};
 use crate::store::registry::Walk;
 use crate::store::version::Version;
+use crate::tx::read_set::Bounds;
 use crate::tx::table::{Key, Value};
 
-/// Entries that the first walk looks at, and how many times more each further one does: a
-/// range that is dropped early has looked at few.
+/// Entries that the first walk looks at: a range that is dropped early has looked at few.
 #[cfg(not(any(test, precedent_tiny, precedent_loom, fuzzing)))]
 const FIRST: usize = 8;
 #[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
 const FIRST: usize = 1;
+/// How many times more each further walk looks at, and the first one of a range that is likely
+/// to be read to its end.
 const MORE: usize = 4;
 /// Entries that one walk looks at, at most.
 const MOST: usize = 64;
@@ -121,8 +123,15 @@ pub(crate) struct Look<'l, K, V> {
 }
 
 impl<'t, K: Key, V: Value> Window<'t, K, V> {
-    pub(crate) fn new() -> Self {
-        Self { front: Side::new(), back: Side::new(), whole: false }
+    /// Nothing of a range was looked at.
+    pub(crate) fn new(bounds: &Bounds<K>) -> Self {
+        // Whoever names both ends most often wants all that is between them.
+        let all = !matches!(
+            (&bounds.lower, &bounds.upper),
+            (Bound::Unbounded, _) | (_, Bound::Unbounded)
+        );
+        let first = if all { FIRST * MORE } else { FIRST };
+        Self { front: Side::new(first), back: Side::new(first), whole: false }
     }
 
     /// The next row, if it was looked at.
@@ -200,9 +209,9 @@ impl<'t, K: Key, V: Value> Window<'t, K, V> {
 }
 
 impl<K, V> Side<'_, K, V> {
-    fn new() -> Self {
+    fn new(next: usize) -> Self {
         let (rows, circle) = (Rows { rows: Vec::new(), from: 0 }, Circle::new());
-        Self { rows, at: None, newer: false, next: FIRST, circle, astray: false }
+        Self { rows, at: None, newer: false, next, circle, astray: false }
     }
 }
 

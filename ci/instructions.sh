@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 workloads=("nothing" "read" "change" "write" "write two" "read 8, change 2" "scan 100" "insert" "ledger" "abort")
 # What others wait for: the function that holds the lock, as callgrind matches it.
-sections=("log:*CommitLog*append*" "publisher:*Publisher*installed*")
+sections=("log:*CommitLog*enter*" "publisher:*Publisher*installed*")
 short=500
 long=2500
 table=docs/instructions.md

@@ -45,7 +45,7 @@ nanoseconds=$(((long - short) * 1000 / transactions))
 perf record -q -e cpu-clock -F 9999 -o "$out/perf" -- "$program" "write two" "$transactions"
 perf report --stdio -q -F overhead,symbol -i "$out/perf" >"$out/report" 2>/dev/null
 echo "a transaction: $nanoseconds ns"
-for section in CommitLog::append Publisher::installed; do
+for section in CommitLog::enter Publisher::installed; do
     awk -v section="$section" -v each="$nanoseconds" '
         index($0, section) { share += $1 }
         END {

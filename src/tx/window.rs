@@ -91,11 +91,12 @@ impl<'t, K, V> Rows<'t, K, V> {
         row
     }
 
-    /// Makes room where rows were taken.
-    fn reserve(&mut self, rows: usize) {
+    /// Makes room for the rows of a look, where rows were taken.
+    fn make_room(&mut self) {
         self.rows.drain(..self.from);
         self.from = 0;
-        self.rows.reserve(rows);
+        // Of the largest look at once: to grow step by step would copy.
+        self.rows.reserve(MOST);
     }
 }
 
@@ -230,7 +231,7 @@ impl<'l, 's, 't, K: Key, V: Value> Looking<'l, 's, 't, K, V> {
         let left = side.next;
         side.next = (left * MORE).min(MOST);
         let pass = std::mem::take(&mut side.newer);
-        side.rows.reserve(left);
+        side.rows.make_room();
         Self { side, how, walk, left, pass }
     }
 

@@ -232,11 +232,11 @@ impl Builder {
     }
 
     /// How many keys, absences and ranges one transaction may observe; a range counts once,
-    /// and with a predicate also with every row that it returned. By default 2^24. Beyond it (by a sixteenth at most) the
-    /// transaction [is doomed](crate::Transaction::is_doomed): it goes on reading its
-    /// snapshot, but nothing more is remembered, it holds nothing back, and its end fails
-    /// with [`Error::LimitExceeded`](crate::Error::LimitExceeded). For reading more there
-    /// are [safe snapshots](Database::safe_snapshot).
+    /// and with a predicate also with every row that it returned. By default 2^24. Beyond it
+    /// (by a sixteenth at most) the transaction [is doomed](crate::Transaction::is_doomed): it
+    /// goes on reading its snapshot, but nothing more is remembered, it holds nothing back,
+    /// and its end fails with [`Error::LimitExceeded`](crate::Error::LimitExceeded). For
+    /// reading more there are [safe snapshots](Database::safe_snapshot).
     ///
     /// ```
     /// # use precedent::{Database, Table};

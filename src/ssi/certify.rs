@@ -279,10 +279,10 @@ impl<'v> Search<'v> {
             written.add_all(&window.entry(commit).body.footprint.writes);
         });
         for stretch in window.above(r) {
-            let reads = |commit: &u64| written.may_meet(stretch.of(*commit).1);
+            let reads = |commit: &u64| written.may_meet(stretch.reads_of(*commit));
             let writers = stretch.writers_of(&written.of_keys()).filter(|commit| !reads(commit));
             for commit in stretch.readers_of(&written).chain(writers) {
-                let began = (r..last.min(before)).contains(&stretch.of(commit).0);
+                let began = (r..last.min(before)).contains(&stretch.snapshot_of(commit));
                 if began && !self.how.contains_key(&commit) {
                     self.sources.push(Node::Commit(commit));
                 }

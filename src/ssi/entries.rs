@@ -281,10 +281,14 @@ impl<'w> Stretch<'w> {
         places.filter(may_meet).map(move |at| first + at as u64)
     }
 
-    /// s of a commit of it, and what it read.
-    pub(crate) fn of(&self, commit: u64) -> (u64, &'w Signature) {
-        let at = (commit - self.first) as usize;
-        (self.snapshots[at], &self.reads[at])
+    /// s of a commit of it.
+    pub(crate) fn snapshot_of(&self, commit: u64) -> u64 {
+        self.snapshots[(commit - self.first) as usize]
+    }
+
+    /// What a commit of it read.
+    pub(crate) fn reads_of(&self, commit: u64) -> &'w Signature {
+        &self.reads[(commit - self.first) as usize]
     }
 }
 

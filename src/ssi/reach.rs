@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 const BITS: u64 = u64::BITS as u64;
 
-/// A bit for each of a row, of as many as a word has bits, that passes a test.
+/// The places of at most 64 things that pass a test, as bits, the first lowest.
 pub(super) fn bits_where<T>(row: &[T], test: impl Fn(&T) -> bool) -> u64 {
     row.iter().rev().fold(0, |bits, one| bits << 1 | u64::from(test(one)))
 }

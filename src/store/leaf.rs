@@ -32,9 +32,10 @@ const MOST_LINES: usize = 12;
 
 /// Whether keys are of a type whose values may be there twice, bit by bit. That they own
 /// nothing is not enough: a `Mutex` of a number owns nothing. `Copy` would be, but cannot be
-/// asked for here; so these are the types that are known. The compiler answers.
+/// asked for here; so these are the types that are known. Their order is that of the standard
+/// library, and total. The compiler answers.
 #[inline]
-fn is_plain<K: 'static>() -> bool {
+pub(crate) fn is_plain<K: 'static>() -> bool {
     macro_rules! is_one_of {
         ($($plain:ty),*) => { $(TypeId::of::<K>() == TypeId::of::<$plain>())||* };
     }

@@ -7,26 +7,41 @@ use crate::store::Quiet;
 use crate::store::record::RecordId;
 use crate::store::version::Version;
 
-/// A key that was found, and the version that was seen.
-pub(crate) struct Hit<V> {
-    pub(crate) record: RecordId,
-    version: *const Version<V>,
-}
+/// A version that was seen, and lent to the user.
+pub(crate) struct Seen<V>(*const Version<V>);
 
 // SAFETY: it is a shared reference to a version without its lifetime.
-unsafe impl<V: Sync> Send for Hit<V> {}
+unsafe impl<V: Sync> Send for Seen<V> {}
 
-impl<V> Hit<V> {
+impl<V> Seen<V> {
     /// A version that the transaction's snapshot sees. Must be dropped, or asked no more,
     /// before the transaction ends.
-    pub(crate) fn new(record: RecordId, version: &Version<V>) -> Self {
-        Self { record, version }
+    pub(crate) fn new(version: &Version<V>) -> Self {
+        Self(version)
     }
 
     /// Whether the version is still the newest one at a published timestamp.
     pub(crate) fn holds_at(&self, timestamp: u64) -> bool {
         // SAFETY: the registered snapshot sees this version, so it is alive (I4).
-        unsafe { &*self.version }.end() > timestamp
+        unsafe { &*self.0 }.end() > timestamp
+    }
+}
+
+/// A key that was found, and what was seen of it.
+pub(crate) struct Hit<V> {
+    pub(crate) record: RecordId,
+    seen: Seen<V>,
+}
+
+impl<V> Hit<V> {
+    /// As [`Seen::new`].
+    pub(crate) fn new(record: RecordId, version: &Version<V>) -> Self {
+        Self { record, seen: Seen::new(version) }
+    }
+
+    /// As [`Seen::holds_at`].
+    pub(crate) fn holds_at(&self, timestamp: u64) -> bool {
+        self.seen.holds_at(timestamp)
     }
 }
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::key_range::KeyRange;
 use crate::store::Quiet;
+use crate::store::leaf::is_plain;
 use crate::store::record::RecordId;
 use crate::store::tree::{Span, Tree};
 use crate::store::version::{NEVER, Version};
@@ -345,16 +346,16 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         }
     }
 
-    /// Notes that a row was returned.
+    /// Notes that a row was returned. Always inlined, since it is called in two places, and
+    /// a call costs as much as it does.
     #[inline(always)]
     fn note(&mut self, end: End, row: Found<'t, K, V>) {
         let back = end == End::Back;
         let noted = self.update(|scan| {
             *(if back { &mut scan.back } else { &mut scan.front }) = Reach::to(row.key);
         });
-        // Else what the scan covers is all that was observed.
-        if noted && self.predicate.is_some() {
-            self.note_selected(row.record, row.version);
+        if noted && (self.predicate.is_some() || !is_plain::<K>()) {
+            self.remember(row.record, row.version);
         }
         // Not before it is noted, which panics if a comparator drives the range: what is not
         // noted may go with a slide.
@@ -364,11 +365,16 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
         }
     }
 
-    /// That it was selected may end with any overwriter, whatever the predicate says of it.
-    fn note_selected(&self, record: Option<RecordId>, version: &Version<V>) {
-        if let Some(record) = record {
+    /// A row that a predicate has selected is a hit as well: whoever overwrites it changes
+    /// the answer, whatever the predicate says of the new value. Of others the scan says all
+    /// that was observed; but only a total order answers for what was lent.
+    fn remember(&self, record: Option<RecordId>, version: &Version<V>) {
+        let Some(record) = record else { return };
+        if self.predicate.is_some() {
             self.table.reads.borrow_mut().hit(Hit::new(record, version));
             self.core.count_observation();
+        } else if self.core.may_slide() {
+            self.table.reads.borrow_mut().lend(version);
         }
     }
 

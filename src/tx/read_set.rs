@@ -10,8 +10,9 @@ use smallvec::SmallVec;
 use crate::store::Quiet;
 use crate::store::record::RecordId;
 use crate::store::tree::Tree;
+use crate::store::version::Version;
 use crate::sync::{AtomicU64, Ordering};
-use crate::tx::live::{Hit, Kept, Reach};
+use crate::tx::live::{Hit, Kept, Reach, Seen};
 use crate::tx::write_set::OwnWrite;
 
 /// Two bounds as the user gave them.
@@ -219,12 +220,15 @@ pub(crate) const FEW_HITS: usize = 32;
 /// What a running transaction has observed in one table.
 pub(crate) struct ReadSet<K, V> {
     hits: SmallVec<[Hit<V>; 4]>,
+    /// What ranges have lent under an order that is the user's. No observations: the ranges
+    /// are. But a slide that an odd order lets pass must not free them.
+    lent: Vec<Seen<V>>,
     pub(crate) observed: Observed<K, V>,
 }
 
 impl<K, V> Default for ReadSet<K, V> {
     fn default() -> Self {
-        Self { hits: SmallVec::new(), observed: Observed::default() }
+        Self { hits: SmallVec::new(), lent: Vec::new(), observed: Observed::default() }
     }
 }
 
@@ -245,6 +249,18 @@ impl<K, V> ReadSet<K, V> {
         }
         // Where there are more than a few, there are many.
         self.hits.reserve(self.hits.len().max(28));
+    }
+
+    /// Remembers a version that a range has lent.
+    pub(crate) fn lend(&mut self, version: &Version<V>) {
+        self.lent.push(Seen::new(version));
+    }
+
+    /// Whether all versions that were seen and lent are still the newest ones at a published
+    /// timestamp.
+    pub(crate) fn holds_at(&self, timestamp: u64) -> bool {
+        self.hits.iter().all(|hit| hit.holds_at(timestamp))
+            && self.lent.iter().all(|seen| seen.holds_at(timestamp))
     }
 
     /// How many keys, absences and ranges there are, each once.

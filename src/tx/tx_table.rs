@@ -132,8 +132,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
     }
 
     fn unchanged(&self, entries: &[&Entry], timestamp: u64) -> bool {
-        let hits_hold = self.reads.borrow().hits().iter().all(|hit| hit.holds_at(timestamp));
-        hits_hold
+        self.reads.borrow().holds_at(timestamp)
             && (!self.asks_by_key()
                 || with_observed(&self.reads, |observed| {
                     let parts = entries.iter().filter_map(|entry| self.part_of(entry));
@@ -171,7 +170,7 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
         seen: u64,
         timestamp: u64,
     ) -> bool {
-        let hits_hold = self.reads.borrow().hits().iter().all(|hit| hit.holds_at(timestamp));
+        let hits_hold = self.reads.borrow().holds_at(timestamp);
         let part = self.part_in(footprint);
         hits_hold && part.is_none_or(|part| part.same_at(walker, seen, timestamp))
     }

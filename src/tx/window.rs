@@ -27,8 +27,9 @@ use crate::tx::table::{Key, Value};
 const FIRST: usize = 8;
 #[cfg(any(test, precedent_tiny, precedent_loom, fuzzing))]
 const FIRST: usize = 1;
-/// How many times more each further walk looks at, and the first one of a range that is likely
-/// to be read to its end.
+/// The same, from the front of a range that names both ends: most often all of it is asked for.
+const FIRST_BOUNDED: usize = FIRST * 4;
+/// How many times more each further walk looks at.
 const MORE: usize = 4;
 /// Entries that one walk looks at, at most.
 const MOST: usize = 64;
@@ -126,13 +127,13 @@ pub(crate) struct Look<'l, K, V> {
 impl<'t, K: Key, V: Value> Window<'t, K, V> {
     /// Nothing of a range was looked at.
     pub(crate) fn new(bounds: &Bounds<K>) -> Self {
-        // Whoever names both ends most often wants all that is between them.
-        let all = !matches!(
+        let bounded = !matches!(
             (&bounds.lower, &bounds.upper),
             (Bound::Unbounded, _) | (_, Bound::Unbounded)
         );
-        let first = if all { FIRST * MORE } else { FIRST };
-        Self { front: Side::new(first), back: Side::new(first), whole: false }
+        let first = if bounded { FIRST_BOUNDED } else { FIRST };
+        // Who asks from the back often wants the last row only.
+        Self { front: Side::new(first), back: Side::new(FIRST), whole: false }
     }
 
     /// The next row, if it was looked at.

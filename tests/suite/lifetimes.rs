@@ -1,9 +1,11 @@
 //! What a transaction has handed out stays until it ends, wherever its snapshot goes.
 
+use std::cell::Cell;
+use std::cmp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use precedent::{Database, Error, Table};
+use precedent::{Database, Error, Table, Transaction};
 
 /// Counts its drops.
 struct Counted(Arc<AtomicUsize>);
@@ -75,5 +77,66 @@ fn values_of_the_same_transaction_are_written_while_they_are_held() -> Result<()
     assert_eq!(held.map(String::as_str), Some("one"));
     assert_eq!(tx.get(&table, &1), None);
     tx.commit()?;
+    Ok(())
+}
+
+thread_local! {
+    /// The key that is above itself, for now.
+    static ODD: Cell<Option<u8>> = const { Cell::new(None) };
+}
+
+/// A key of the user's, whose order is none while one is odd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key(u8);
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        if self == other && ODD.get() == Some(self.0) {
+            return cmp::Ordering::Greater;
+        }
+        self.0.cmp(&other.0)
+    }
+}
+
+/// What lends the value of a row.
+type Lend = for<'t> fn(&'t Transaction<'_>, &Table<Key, Counted>) -> Option<&'t Counted>;
+
+#[test]
+fn what_a_range_has_lent_outlives_a_slide_that_an_odd_order_lets_pass() -> Result<(), Error> {
+    let lends: [(u8, Lend); 4] = [
+        (0, |tx, table| tx.range(table, ..Key(5)).next().map(|(_, value)| value)),
+        (4, |tx, table| tx.range(table, ..Key(5)).next_back().map(|(_, value)| value)),
+        (0, |tx, table| tx.first_key_value(table).map(|(_, value)| value)),
+        (0, |tx, table| tx.values(table, Key(0)..=Key(0)).next()),
+    ];
+    for (key, lend) in lends {
+        let db = Database::new();
+        let table: Table<Key, Counted> = db.table("counted")?;
+        let drops = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let write = |keys: &[u8], which: usize| {
+            let value = || Counted(Arc::clone(&drops[which]));
+            db.transact(|tx| Ok(keys.iter().for_each(|key| tx.insert(&table, Key(*key), value()))))
+        };
+        write(&[0, 1, 2, 3, 4, 9], 0)?;
+        let tx = db.begin();
+        let lent = lend(&tx, &table);
+        write(&[key, 9], 1)?;
+        ODD.set(Some(key));
+        let nine = tx.get(&table, &Key(9));
+        ODD.set(None);
+        db.collect();
+        let dropped = drops[0].load(Ordering::Relaxed);
+        let held = (lent.is_some(), nine.is_some());
+        assert_eq!((held, dropped), ((true, true), 0), "key {key}");
+        drop(tx);
+        db.collect();
+        assert_eq!(drops[0].load(Ordering::Relaxed), 2);
+    }
     Ok(())
 }

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use precedent::{Conflict, ConflictReason, Database, Error, Table, Transaction};
 
+use crate::support::ignore;
+
 type Numbers = Table<u8, u32>;
 
 /// The removed key leaves the index that `tx` holds and comes back as another record; then
@@ -337,5 +339,58 @@ fn a_predicate_that_commits_whenever_it_is_asked_ends_in_a_conservative_refusal(
     assert_eq!(db.stats().conservative_aborts, 1);
     // Who begins now has nothing to search.
     db.transact(|tx| Ok(tx.insert(&t, 20, tx.get(&t, &1).copied().unwrap_or(0))))?;
+    Ok(())
+}
+
+#[test]
+fn a_row_of_a_range_that_was_overwritten_dooms_whoever_writes_it() -> Result<(), Error> {
+    let db = Database::builder().sliding(false).build();
+    let table: Table<u8, u8> = db.table("t")?;
+    let write = |key, value| db.transact(|tx| Ok(tx.insert(&table, key, value)));
+    (1..=3).try_for_each(|key| write(key, 0))?;
+    let tx = db.begin();
+    assert_eq!(tx.count(&table, ..), 3);
+    tx.insert(&table, 2, 20);
+    assert!(!tx.is_doomed());
+    write(2, 5)?;
+    assert!(tx.is_doomed(), "it has seen the row that it writes");
+    assert!(tx.commit().is_err_and(|error| error.is_conflict()));
+    // An own write comes first: the range does not look at that key.
+    let tx = db.begin();
+    tx.insert(&table, 2, 20);
+    assert_eq!(tx.count(&table, ..), 3);
+    write(2, 6)?;
+    assert!(!tx.is_doomed());
+    ignore(tx.commit()?);
+    Ok(())
+}
+
+#[test]
+fn a_key_that_came_and_went_before_a_fold_has_changed_no_range() -> Result<(), Error> {
+    let looks: [fn(&Transaction<'_>, &Table<u8, u8>); 3] = [
+        |tx, table| assert_eq!(tx.count(table, ..), 3),
+        |tx, table| {
+            tx.insert(table, 2, 1);
+            assert_eq!(tx.count(table, ..), 3);
+        },
+        |tx, table| assert_eq!(tx.range_where(table, .., |_, value| *value == 0).count(), 3),
+    ];
+    for (which, look) in looks.into_iter().enumerate() {
+        let db = Database::builder().sliding(false).max_retained_commits(8).build();
+        let (table, noise): (Table<u8, u8>, Table<u8, u8>) = (db.table("t")?, db.table("noise")?);
+        db.transact(|tx| Ok((1..=3).for_each(|key| tx.insert(&table, key, 0))))?;
+        let tx = db.begin();
+        look(&tx, &table);
+        tx.insert(&noise, 0, 1);
+        db.transact(|other| Ok(other.insert(&table, 7, 0)))?;
+        // Holds the value of 7, and with it the tombstone.
+        let between = db.begin_read();
+        db.transact(|other| Ok(ignore(other.remove(&table, &7))))?;
+        (1..100).try_for_each(|key| db.transact(|other| Ok(other.insert(&noise, key, key))))?;
+        db.collect();
+        assert!(db.stats().folded_commits > 0, "nobody folds");
+        assert!(tx.commit().is_ok(), "view {which}: nothing that it saw has changed");
+        ignore(between.finish());
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Instructions for one transaction of each kind, counted by callgrind: the same on a noisy
-# machine as on a quiet one; and those of a commit of two writes while others wait. Needs
-# valgrind.
+# Instructions, allocations and cache misses of one transaction of each kind, counted by callgrind:
+# the same on a noisy machine as on a quiet one; and those of a commit of two writes while others
+# wait. Needs valgrind.
 #
 #   ci/instructions.sh            prints the table
 #   ci/instructions.sh --check    and fails where one is more than a tenth above docs/instructions.md
@@ -25,43 +25,68 @@ program=$(cargo bench --no-run --bench instructions --message-format=json 2>/dev
     exit 1
 }
 
-count() { # WORKLOAD TRANSACTIONS [OPTION]
-    valgrind --tool=callgrind ${3:+"$3"} --callgrind-out-file="$out/profile" "$program" "$1" "$2" \
+# The cache is simulated, and the same wherever this runs: 32 KiB, 8 ways, lines of 64 bytes.
+cache=(--cache-sim=yes --I1=32768,8,64 --D1=32768,8,64 --LL=33554432,16,64)
+
+profile() { # WORKLOAD TRANSACTIONS OPTION...
+    valgrind --tool=callgrind "${@:3}" --callgrind-out-file="$out/profile" "$program" "$1" "$2" \
         2>"$out/log" >&2
-    sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$out/log"
+    sed -n 's/.*Collected : //p' "$out/log"
+}
+
+# Instructions, misses of data in the first level, and allocations of so many transactions.
+count() { # WORKLOAD TRANSACTIONS
+    profile "$1" "$2" "${cache[@]}" | awk '{ printf "%d %d ", $1, $5 + $6 }'
+    awk '
+        match($0, /^c?fn=\([0-9]+\)/) {
+            number = substr($0, index($0, "("), RLENGTH - index($0, "(") + 1)
+            if (/__rdl_(alloc|alloc_zeroed|realloc)$/) { allocates[number] = 1 }
+        }
+        /^calls=/ && number in allocates { calls += substr($1, 7) }
+        END { print calls + 0 }' "$out/profile"
 }
 
 failed=0
 rows=()
 check=${1:-}
 
-measure() { # NAME WORKLOAD [OPTION]
-    local each row before
-    each=$((($(count "$2" $long "${3:-}") - $(count "$2" $short "${3:-}")) / (long - short)))
-    row=$(printf '| %s | %d |' "$1" "$each")
-    rows+=("$row")
-    echo "$row"
-    ((each > 0)) || {
+row() { # NAME INSTRUCTIONS ALLOCATIONS MISSES
+    local before
+    rows+=("| $1 | $2 | $3 | $4 |")
+    echo "${rows[-1]}"
+    (($2 > 0)) || {
         echo "instructions.sh: nothing was counted for $1" >&2
         failed=1
     }
-    before=$(sed -n "s/^| $1 | \([0-9]*\) |\$/\1/p" "$table" 2>/dev/null || true)
-    if [[ $check == --check && -n $before ]] && ((each * 10 > before * 11)); then
+    before=$(sed -n "s/^| $1 | \([0-9]*\) |.*/\1/p" "$table" 2>/dev/null || true)
+    if [[ $check == --check && -n $before ]] && (($2 * 10 > before * 11)); then
         echo "instructions.sh: $1 took $before before" >&2
         failed=1
     fi
 }
 
+# A difference, divided by the transactions that make it, in tenths.
+tenths() { # MORE LESS
+    local tenths=$((($1 - $2) * 10 / (long - short)))
+    echo "$((tenths / 10)).$((tenths % 10))"
+}
+
 for workload in "${workloads[@]}"; do
-    measure "$workload" "$workload"
+    read -ra less <<<"$(count "$workload" $short)"
+    read -ra more <<<"$(count "$workload" $long)"
+    row "$workload" $(((more[0] - less[0]) / (long - short))) \
+        "$(tenths "${more[2]}" "${less[2]}")" "$(tenths "${more[1]}" "${less[1]}")"
 done
 for section in "${sections[@]}"; do
-    measure "write two, under the ${section%%:*}'s lock" "write two" "--toggle-collect=${section#*:}"
+    toggle=--toggle-collect=${section#*:}
+    less=$(profile "write two" $short "$toggle")
+    more=$(profile "write two" $long "$toggle")
+    row "write two, under the ${section%%:*}'s lock" $(((more - less) / (long - short))) – –
 done
 if [[ $check == --write ]]; then
     {
         sed '/^| /,$d' "$table"
-        printf '| transaction | instructions |\n| --- | --: |\n'
+        printf '| transaction | instructions | allocations | misses |\n| --- | --: | --: | --: |\n'
         printf '%s\n' "${rows[@]}"
     } >"$out/table"
     cp "$out/table" "$table"

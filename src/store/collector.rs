@@ -323,7 +323,7 @@ impl Collecting<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Collector, Harvest, Overwritten, Round};
+    use super::{Collector, Harvest, Overwritten, Round, SPARE};
     use crate::bugs::Bugs;
     use crate::store::pins::Pins;
     use crate::store::registry::Registry;
@@ -366,5 +366,34 @@ mod tests {
             assert_eq!(collector.pending(), 0);
         }
         assert!(!collector.holds_for(3));
+    }
+
+    #[test]
+    fn hints_tell_what_waits() {
+        let (collector, registry) = (Collector::new(), Registry::new(Bugs::NONE));
+        let hints = || (collector.pending(), collector.is_waiting());
+        assert_eq!(hints(), (0, false));
+        collector.note(5, Arc::new(Waiting(10)));
+        assert_eq!(hints(), (10, false));
+        let Some(collecting) = collector.try_begin() else { panic!("nobody else is there") };
+        // Cut short, then not.
+        collecting.collect(&registry, &Pins::new(vec![3], 9), 4);
+        assert_eq!(hints(), (6, true));
+        collecting.collect(&registry, &Pins::new(vec![3], 9), usize::MAX);
+        assert_eq!(hints(), (0, false));
+        assert!(collector.holds_for(3) && !collector.holds_for(4));
+    }
+
+    #[test]
+    fn room_for_many_notes_is_given_back_by_halves() {
+        let (collector, registry) = (Collector::new(), Registry::new(Bugs::NONE));
+        (0..8 * SPARE).for_each(|_| collector.note(5, Arc::new(Waiting(1))));
+        let Some(collecting) = collector.try_begin() else { panic!("nobody else is there") };
+        let room = || collector.notes.lock().capacity();
+        let before = room();
+        collecting.collect(&registry, &Pins::new(Vec::new(), 9), 1);
+        assert_eq!(room(), before, "nearly all of it is in use");
+        collecting.collect(&registry, &Pins::new(Vec::new(), 9), usize::MAX);
+        assert_eq!(room(), SPARE);
     }
 }

@@ -359,7 +359,7 @@ fn keep(
 
 #[cfg(all(test, not(precedent_loom)))]
 mod tests {
-    use super::Record;
+    use super::{Horizon, Record, keep};
     use crate::store::pins::Pins;
     use crate::store::version::{Unlinked, Version};
 
@@ -456,5 +456,57 @@ mod tests {
         let mut unlinked = Unlinked::default();
         record.collect(&Pins::new(Vec::new(), 7), None, &mut unlinked, |_| {});
         assert_eq!((record.census().versions, unlinked.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_horizon_has_more_than_half_a_word() {
+        let mut horizon = Horizon([0, 0]);
+        for timestamp in [1, u64::from(u32::MAX), 1 << 32, 0x1234_5678_9ABC_DEF0, u64::MAX] {
+            horizon.set(timestamp);
+            assert_eq!(horizon.get(), timestamp);
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_dead_is_dead_once_and_lends_itself_no_more() {
+        let record = Record::leased('k');
+        record.install(Version::allocate(None::<u8>), 1);
+        let collect = || {
+            let pins = Pins::new(Vec::new(), 1);
+            record.collect(&pins, None, &mut Unlinked::default(), |_| {})
+        };
+        assert!(collect());
+        assert!(!record.lease(), "it has left the index");
+        assert!(!collect(), "whoever collected it before has taken it out");
+        assert!(!record.lease());
+    }
+
+    /// What is told of a version from 5 to `end`, of which `before` was the last horizon.
+    fn told(pins: &Pins, end: u64, before: u64, vanished: Option<u64>) -> (bool, Vec<u64>) {
+        let mut held = Vec::new();
+        let kept = keep(pins, 5, end, before, vanished, &mut |pin| held.push(pin));
+        (kept, held)
+    }
+
+    #[test]
+    fn a_version_is_held_for_its_oldest_pin_and_told_of_once() {
+        let pins = Pins::new(vec![3, 6, 7], 10);
+        assert_eq!(told(&pins, 10, 9, None), (true, vec![6]));
+        assert_eq!(told(&pins, 9, 9, None), (true, vec![]), "it was told of before");
+        assert_eq!(told(&pins, 9, 9, Some(5)), (true, vec![6]), "it waited for what is gone");
+        assert_eq!(told(&pins, 9, 9, Some(4)), (true, vec![]), "not for that one");
+        assert_eq!(told(&pins, 9, 9, Some(8)), (true, vec![]), "but for an older one");
+        assert_eq!(told(&pins, 6, 9, None), (false, vec![]), "no pin sees it");
+        assert_eq!(told(&pins, 11, 9, None), (true, vec![]), "it has not ended for everybody");
+    }
+
+    #[test]
+    fn what_waited_goes_on_waiting_where_the_horizon_went_back() {
+        let pins = Pins::new(Vec::new(), 10);
+        assert_eq!(told(&pins, 15, 20, Some(5)), (true, vec![5]));
+        assert_eq!(told(&pins, 20, 20, Some(14)), (true, vec![14]));
+        assert_eq!(told(&pins, 15, 20, Some(4)), (true, vec![]), "it did not wait for that");
+        assert_eq!(told(&pins, 15, 20, Some(15)), (true, vec![]), "nor for that");
+        assert_eq!(told(&pins, 21, 20, Some(5)), (true, vec![]), "nobody was told of it yet");
     }
 }

@@ -32,6 +32,8 @@ enum Look {
     FirstWhere(u64, u64),
     /// Of those the last.
     LastWhere(u64, u64),
+    /// Of those the first and the last.
+    EndsWhere(u64, u64),
 }
 
 impl Look {
@@ -40,12 +42,13 @@ impl Look {
         let (a, b) = (random.below(bound) as u64, random.below(bound) as u64);
         let (lower, upper) = (a.min(b), a.max(b));
         let (front, back) = (random.below(4), random.below(4));
-        match random.below(6) {
+        match random.below(7) {
             0 => Self::Key(a),
             1 => Self::Range(lower, upper),
             2 => Self::Ends(lower, upper, front, back),
             3 => Self::Where(lower, upper),
             4 => Self::FirstWhere(lower, upper),
+            5 => Self::EndsWhere(lower, upper),
             _ => Self::LastWhere(lower, upper),
         }
     }
@@ -69,6 +72,10 @@ impl Look {
             Self::LastWhere(lower, upper) => {
                 ignore(tx.range_where(table, lower..=upper, threes).next_back());
             }
+            Self::EndsWhere(lower, upper) => {
+                let mut range = tx.range_where(table, lower..=upper, threes);
+                ignore((range.next(), range.next_back()));
+            }
         }
     }
 
@@ -80,7 +87,8 @@ impl Look {
             | Self::Ends(lower, upper, ..)
             | Self::Where(lower, upper)
             | Self::FirstWhere(lower, upper)
-            | Self::LastWhere(lower, upper) => (lower, upper),
+            | Self::LastWhere(lower, upper)
+            | Self::EndsWhere(lower, upper) => (lower, upper),
         };
         [lower, upper][random.below(2)].saturating_add_signed(random.below(9) as i64 - 4)
     }
@@ -115,6 +123,16 @@ impl Look {
             Self::LastWhere(lower, upper) => {
                 let mut selected = rows.range(lower..=upper).filter(is_selected);
                 matters(selected.next_back().map_or(lower, |(key, _)| *key), upper)
+            }
+            Self::EndsWhere(lower, upper) => {
+                let mut selected = rows.range(lower..=upper).filter(is_selected);
+                match (selected.next(), selected.next_back()) {
+                    (Some((first, _)), Some((last, _))) => {
+                        matters(lower, *first) || matters(*last, upper)
+                    }
+                    // It was asked for one more than there is.
+                    _ => matters(lower, upper),
+                }
             }
         }
     }

@@ -265,7 +265,7 @@ pub enum Event<'a> {
         /// The table's name.
         table: &'a str,
         /// Number of the scan within the transaction.
-        scan: u32,
+        scan: u64,
         /// Lower bound.
         lower: Bound<&'a dyn RecordedKey>,
         /// Upper bound.
@@ -278,7 +278,7 @@ pub enum Event<'a> {
         /// Who.
         tx: TransactionId,
         /// Number of the scan within the transaction.
-        scan: u32,
+        scan: u64,
         /// The key.
         key: &'a dyn RecordedKey,
         /// Which version.
@@ -291,7 +291,7 @@ pub enum Event<'a> {
         /// Who.
         tx: TransactionId,
         /// Number of the scan within the transaction.
-        scan: u32,
+        scan: u64,
     },
     /// A key was written (or removed) in the transaction's write set.
     Write {

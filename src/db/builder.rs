@@ -232,7 +232,9 @@ impl Builder {
     }
 
     /// How many keys, absences and ranges one transaction may observe; a range counts once,
-    /// and with a predicate also with every row that it returned. By default 2^24. Beyond it
+    /// and with a predicate also with every row that it returned. (Where keys have an order
+    /// of their own, as strings or types of yours, each row that ranges returned takes a word or
+    /// two while the snapshot can still move, and is not counted.) By default 2^24. Beyond it
     /// (by a sixteenth at most) the transaction [is doomed](crate::Transaction::is_doomed): it
     /// goes on reading its snapshot, but nothing more is remembered, it holds nothing back,
     /// and its end fails with [`Error::LimitExceeded`](crate::Error::LimitExceeded). For

@@ -230,6 +230,15 @@ mod tests {
     }
 
     #[test]
+    fn few_of_those_that_do_not_meet_meet_by_their_digests() {
+        let one = keys([64]).digest();
+        let met = (1..4_000).filter(|&n| digests_meet(one, keys([(n + 1) * 64]).digest())).count();
+        assert!(met <= 20, "{met} of 4,000, where one in 1,024 should");
+        let two = of([64], [1]).digest();
+        assert!(!digests_meet(two, tables(&[2]).digest()) && !digests_meet(one, 0));
+    }
+
+    #[test]
     fn few_of_the_keys_that_differ_look_the_same() {
         let met = (0..1_000).filter(|&n| keys([n * 64]).may_meet(&keys([(n + 1) * 64]))).count();
         let any = (1..4_000).filter(|&n| keys([64]).may_meet(&keys([(n + 1) * 64]))).count();

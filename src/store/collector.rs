@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::prefetch::prefetch_lines;
 use crate::store::pins::Pins;
 use crate::store::place::Retired;
 use crate::store::quiet::panics_during;
@@ -26,9 +27,19 @@ use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, Waiting, thread_hint}
 pub(crate) trait Overwritten: Send + Sync {
     /// How many records there are.
     fn len(&self) -> usize;
+    /// Asks for the memory of what [`collect`](Self::collect) will look at. Only a hint.
+    fn ask_for(&self, what: Ahead, collecting: &Collecting<'_>);
     /// Unlinks what nobody can see in the records of `round`. Runs the user's `cmp`, and
     /// `Drop` of a key; neither can panic out of it.
     fn collect(&self, round: &Round<'_>, harvest: &mut Harvest);
+}
+
+/// What is asked for before it is looked at. Each needs what the one before it has brought.
+#[derive(Clone, Copy)]
+pub(crate) enum Ahead {
+    Records,
+    Newest,
+    Overwritten,
 }
 
 /// Which records are looked at, and why.
@@ -85,6 +96,14 @@ struct Limbo {
 
 /// Room for so many notes is not given back.
 const SPARE: usize = 1024;
+
+/// So many notes before its turn a note itself is asked for; and of its records,
+const ITSELF: usize = 20;
+/// so many before it, this. Where notes have waited for long, nothing of it is in a cache.
+const AHEAD: [(usize, Ahead); 3] =
+    [(14, Ahead::Records), (8, Ahead::Newest), (3, Ahead::Overwritten)];
+/// Lines of a note.
+const LINES: usize = 4;
 
 /// Nobody is collecting.
 const NOBODY: usize = 0;
@@ -311,19 +330,36 @@ impl Collecting<'_> {
             return None;
         }
         let note = notes.pop_front();
+        self.ask_ahead(&notes);
         if notes.len() < notes.capacity() / 4 && notes.capacity() > SPARE {
             let keep = notes.capacity() / 2;
             notes.shrink_to(keep);
         }
         note
     }
+
+    /// Asks for the memory of what comes next, unless it is so little that it must be new. Not
+    /// in a model, which has none.
+    fn ask_ahead(&self, notes: &VecDeque<Note>) {
+        if notes.len() <= AHEAD[1].0 || cfg!(precedent_loom) {
+            return;
+        }
+        if let Some(note) = notes.get(ITSELF) {
+            prefetch_lines(Arc::as_ptr(&note.what).cast::<u8>(), LINES);
+        }
+        for (later, what) in AHEAD {
+            if let Some(note) = notes.get(later) {
+                note.what.ask_for(what, self);
+            }
+        }
+    }
 }
 
 #[cfg(all(test, not(precedent_loom)))]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, mpsc};
 
-    use super::{Collector, Harvest, Overwritten, Round, SPARE};
+    use super::{AHEAD, Ahead, Collecting, Collector, Harvest, Overwritten, Round, SPARE};
     use crate::bugs::Bugs;
     use crate::store::pins::Pins;
     use crate::store::registry::Registry;
@@ -335,6 +371,8 @@ mod tests {
         fn len(&self) -> usize {
             self.0
         }
+
+        fn ask_for(&self, _: Ahead, _: &Collecting<'_>) {}
 
         fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
             if round.pins.first_within(3, 4).is_some() {
@@ -351,6 +389,51 @@ mod tests {
         (0..3).for_each(|_| assert!(collector.try_begin().is_none(), "two collect at a time"));
         drop(collecting);
         assert!(collector.try_begin().is_some());
+    }
+
+    /// Tells what was asked of it, by its number.
+    struct Asked(u64, mpsc::Sender<(u64, &'static str)>);
+
+    impl Asked {
+        fn tell(&self, what: &'static str) {
+            self.1.send((self.0, what)).expect("somebody listens");
+        }
+    }
+
+    impl Overwritten for Asked {
+        fn len(&self) -> usize {
+            1
+        }
+
+        fn ask_for(&self, what: Ahead, _: &Collecting<'_>) {
+            self.tell(match what {
+                Ahead::Records => "records",
+                Ahead::Newest => "newest",
+                Ahead::Overwritten => "overwritten",
+            });
+        }
+
+        fn collect(&self, _: &Round<'_>, _: &mut Harvest) {
+            self.tell("collect");
+        }
+    }
+
+    #[test]
+    fn what_comes_next_is_asked_for_before_its_turn_one_thing_after_the_other() {
+        let (tell, told) = mpsc::channel();
+        let (collector, registry) = (Collector::new(), Registry::new(Bugs::NONE));
+        (0..60).for_each(|at| collector.note(at, Arc::new(Asked(at, tell.clone()))));
+        let Some(collecting) = collector.try_begin() else { panic!("nobody else is there") };
+        // Also of what the horizon has not passed: its turn will come.
+        collecting.collect(&registry, &Pins::new(Vec::new(), 30), usize::MAX);
+        let told: Vec<_> = told.try_iter().collect();
+        let of = |note: u64| -> Vec<&str> {
+            told.iter().filter(|(of, _)| *of == note).map(|(_, what)| *what).collect()
+        };
+        for note in AHEAD[0].0 as u64 + 1..=30 {
+            assert_eq!(of(note), ["records", "newest", "overwritten", "collect"], "{note}");
+        }
+        assert_eq!(of(32 + AHEAD[1].0 as u64), ["records"], "and not more before its time");
     }
 
     #[test]

@@ -293,8 +293,10 @@ impl<K, V> Record<K, V> {
         // Many notes of one key, one walk: what ended below an old horizon is known.
         if pins.horizon() > before || vanished.is_some() {
             state.horizon.set(before.max(pins.horizon()));
-            self.chain
-                .unlink(|begin, end| keep(pins, begin, end, before, vanished, &mut held), out);
+            // What ended below an old horizon is gone, or waits for its pin.
+            let known = if vanished.is_some() { 0 } else { before };
+            let kept = |begin, end| keep(pins, begin, end, before, vanished, &mut held);
+            self.chain.unlink(known, kept, out);
         }
         // By the newest horizon that was here: nobody else would ask again for a tombstone
         // whose last older version has waited for a pin.
@@ -430,6 +432,31 @@ mod tests {
         assert_eq!(collect(&[2], 9, None), (2, vec![2]));
         assert_eq!(collect(&[], 1, Some(2)), (2, vec![2]), "it still waits");
         assert_eq!(collect(&[], 9, Some(2)), (1, vec![]));
+    }
+
+    #[test]
+    fn a_version_whose_pin_is_gone_goes_from_below_others_that_are_held() {
+        let record = Record::leased('k');
+        let install = |commit: u64| {
+            assert!(commit == 1 || record.lease());
+            record.install(Version::allocate(Some(commit)), commit);
+        };
+        let collect = |pins: &[u64], horizon: u64, vanished: Option<u64>| {
+            let (mut unlinked, mut held) = (Unlinked::default(), Vec::new());
+            let pins = Pins::new(pins.to_vec(), horizon);
+            record.collect(&pins, vanished, &mut unlinked, |pin| held.push(pin));
+            (record.census().versions, held)
+        };
+        (1..=5).for_each(install);
+        assert_eq!(collect(&[1, 2, 3], 5, None), (4, vec![3, 2, 1]));
+        install(6);
+        assert_eq!(collect(&[1, 2, 3], 6, None), (4, vec![]), "each is told of once");
+        assert_eq!(collect(&[2, 3], 6, Some(1)), (3, vec![]));
+        install(7);
+        // Somebody holds what nobody held before, above what is known to be held.
+        assert_eq!(collect(&[2, 3, 6], 7, None), (4, vec![6]));
+        assert_eq!(collect(&[3], 7, Some(2)), (2, vec![]));
+        assert_eq!(collect(&[], 7, Some(3)), (1, vec![]));
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //!
 //! A version that no snapshot can see is unlinked, be it in the middle, and freed when
 //! nobody walks any more who may have met it (see `registry.rs`). Two facts keep memory in
-//! use alive (I4): a *pin* the version that it sees, and a *walk* everything on its way.
+//! use alive (I4): a *pin* the version that it sees, and a *walk* everything on its way. Whoever
+//! collects needs neither, since nobody else unlinks or frees.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -22,6 +23,7 @@ use std::ptr::{self, NonNull};
 use smallvec::SmallVec;
 
 use crate::prefetch::prefetch;
+use crate::store::collector::Collecting;
 use crate::store::quiet::Quiet;
 use crate::store::registry::Walk;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
@@ -226,7 +228,7 @@ impl<V> Chain<V> {
         Self { head: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// The newest version, if there is any. The caller walks, or holds the latch.
+    /// The newest version, if there is any. The caller walks, holds the latch, or collects.
     fn newest(&self) -> Option<&Version<V>> {
         // SAFETY: what a chain links to is freed only after it was unlinked, under the
         // latch, and after every walk that began before has ended (I4).
@@ -267,6 +269,15 @@ impl<V> Chain<V> {
         prefetch(self.head.load(Ordering::Relaxed));
     }
 
+    /// Asks for the version before the newest one. Only a hint. Whoever collects needs no walk:
+    /// nobody else unlinks or frees.
+    pub(crate) fn prefetch_overwritten(&self, _collecting: &Collecting<'_>) {
+        if let Some(newest) = self.newest() {
+            // Relaxed: a hint.
+            prefetch(newest.older.load(Ordering::Relaxed));
+        }
+    }
+
     /// Links a version into its place. If that leaves something to collect, an older
     /// version, itself under a newer one, or a tombstone, the commit with which it all has
     /// ended. The caller holds the record's latch.
@@ -304,22 +315,33 @@ impl<V> Chain<V> {
     }
 
     /// Unlinks every version that was overwritten and is not `kept`, asked with its begin
-    /// and end. The caller holds the record's latch.
-    pub(crate) fn unlink(&self, mut kept: impl FnMut(u64, u64) -> bool, out: &mut Unlinked<V>) {
+    /// and end. Those that ended at or below `known` are not looked at. The caller holds the
+    /// record's latch.
+    pub(crate) fn unlink(
+        &self,
+        known: u64,
+        mut kept: impl FnMut(u64, u64) -> bool,
+        out: &mut Unlinked<V>,
+    ) {
         let Some(mut newer) = self.newest() else { return };
         loop {
             // Relaxed: under the latch nobody else links or unlinks.
             let next = newer.older.load(Ordering::Relaxed);
             // SAFETY: as in `newest`; it is linked, and we hold the latch.
             let Some(version) = (unsafe { next.as_ref() }) else { return };
-            if kept(version.begin(), version.end()) {
+            let begin = version.begin();
+            if kept(begin, version.end()) {
                 newer = version;
-                continue;
+            } else {
+                // The unlinked one still leads on, for those who stand on it.
+                // Release: pairs with the Acquire loads of walks, which see what it leads to.
+                newer.older.store(version.older.load(Ordering::Relaxed), Ordering::Release);
+                out.push(NonNull::from(version));
             }
-            // The unlinked one still leads on, for those who stand on it.
-            // Release: pairs with the Acquire loads of walks, which see what it leads to.
-            newer.older.store(version.older.load(Ordering::Relaxed), Ordering::Release);
-            out.push(NonNull::from(version));
+            // What is older has ended by then.
+            if begin <= known {
+                return;
+            }
         }
     }
 

@@ -45,7 +45,7 @@ struct Progress {
 
 /// A range on its way: from each end, the row that was reached.
 struct OpenScan {
-    number: u32,
+    number: u64,
     lower: Option<(u32, bool)>,
     upper: Option<(u32, bool)>,
     front: Option<u32>,
@@ -116,7 +116,7 @@ impl Assembly {
         &mut self,
         progress: &Progress,
         table: &Arc<str>,
-        number: u32,
+        number: u64,
         bounds: [Bound<KeyBox>; 2],
         filtered: bool,
     ) -> OpenScan {

@@ -32,9 +32,9 @@ pub(super) type KeyBox = Box<dyn RecordedKey>;
 pub(super) enum Fact {
     Read { table: Arc<str>, key: KeyBox, seen: Seen },
     Write { table: Arc<str>, key: KeyBox, removal: bool },
-    Scan { table: Arc<str>, scan: u32, bounds: Box<[Bound<KeyBox>; 2]>, filtered: bool },
-    Row { scan: u32, key: KeyBox, seen: Seen, reverse: bool },
-    ScanEnd { scan: u32 },
+    Scan { table: Arc<str>, scan: u64, bounds: Box<[Bound<KeyBox>; 2]>, filtered: bool },
+    Row { scan: u64, key: KeyBox, seen: Seen, reverse: bool },
+    ScanEnd { scan: u64 },
     Savepoint { number: u64 },
     RollbackTo { number: u64 },
 }

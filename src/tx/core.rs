@@ -61,7 +61,7 @@ pub(crate) struct Core<'db> {
     /// Reads since a reader last asked whether it is safe by now.
     reads: Cell<u32>,
     /// How often the snapshot slid; open ranges compare it.
-    slides: Cell<u32>,
+    slides: Cell<u64>,
     /// Something observed has changed, so that the snapshot can never slide again.
     stuck: Cell<bool>,
     /// User code that runs for a comparison has read something that a newer commit wrote.
@@ -72,7 +72,7 @@ pub(crate) struct Core<'db> {
     /// Predicates that are running: what they were lent is no observation yet, so that the
     /// present pin must stay.
     lending: Cell<u32>,
-    scans: Cell<u32>,
+    scans: Cell<u64>,
     pub(crate) savepoints: OpenSavepoints,
     own_values: Cell<u64>,
     /// So many more observations there may be before they are counted exactly.
@@ -201,7 +201,7 @@ impl<'db> Core<'db> {
         self.snapshot.get()
     }
 
-    pub(crate) fn slides(&self) -> u32 {
+    pub(crate) fn slides(&self) -> u64 {
         self.slides.get()
     }
 
@@ -250,9 +250,10 @@ impl<'db> Core<'db> {
         self.tables.iter().for_each(|table| table.forget_reads());
     }
 
-    pub(crate) fn next_scan(&self) -> u32 {
+    /// A number that no other range of this transaction has.
+    pub(crate) fn next_scan(&self) -> u64 {
         let scan = self.scans.get();
-        self.scans.set(scan.wrapping_add(1));
+        self.scans.set(scan + 1);
         scan
     }
 
@@ -393,7 +394,10 @@ impl<'db> Core<'db> {
         } else {
             self.engine.registry.unpin(&self.ticket, pin);
         }
-        self.stuck.set(!unchanged);
+        if !unchanged {
+            self.stuck.set(true);
+            self.tables.iter().for_each(|table| table.forget_lent());
+        }
         unchanged
     }
 

@@ -130,7 +130,7 @@ mod imp {
         pub(crate) fn scan<K: Key>(
             self,
             table: &str,
-            scan: u32,
+            scan: u64,
             bounds: (&Bound<Quiet<K>>, &Bound<Quiet<K>>),
             predicate: bool,
         ) {
@@ -138,11 +138,11 @@ mod imp {
             self.tell(|tx| Event::Scan { tx, table, scan, lower, upper, predicate });
         }
 
-        pub(crate) fn row<K: Key>(self, scan: u32, key: &K, sight: &Sight, reverse: bool) {
+        pub(crate) fn row<K: Key>(self, scan: u64, key: &K, sight: &Sight, reverse: bool) {
             self.tell(|tx| Event::Row { tx, scan, key, seen: seen(sight), reverse });
         }
 
-        pub(crate) fn scan_end(self, scan: u32) {
+        pub(crate) fn scan_end(self, scan: u64) {
             self.tell(|tx| Event::ScanEnd { tx, scan });
         }
 
@@ -209,13 +209,13 @@ mod imp {
         pub(crate) fn scan<K: Key>(
             self,
             _table: &str,
-            _scan: u32,
+            _scan: u64,
             _bounds: (&Bound<Quiet<K>>, &Bound<Quiet<K>>),
             _predicate: bool,
         ) {
         }
-        pub(crate) fn row<K: Key>(self, _scan: u32, _key: &K, _sight: &Sight, _reverse: bool) {}
-        pub(crate) fn scan_end(self, _scan: u32) {}
+        pub(crate) fn row<K: Key>(self, _scan: u64, _key: &K, _sight: &Sight, _reverse: bool) {}
+        pub(crate) fn scan_end(self, _scan: u64) {}
         pub(crate) fn write<K: Key>(self, _table: &str, _key: &K, _removal: bool) {}
         pub(crate) fn listens(self) -> bool {
             false

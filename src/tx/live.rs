@@ -20,6 +20,11 @@ impl<V> Seen<V> {
         Self(version)
     }
 
+    /// Tells it apart from all others that are alive.
+    pub(crate) fn address(&self) -> usize {
+        self.0.addr()
+    }
+
     /// Whether the version is still the newest one at a published timestamp.
     pub(crate) fn holds_at(&self, timestamp: u64) -> bool {
         // SAFETY: the registered snapshot sees this version, so it is alive (I4).

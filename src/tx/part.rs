@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::ssi::footprint::Part as Footprinted;
 use crate::store::Quiet;
-use crate::store::collector::{Harvest, Overwritten, Round};
+use crate::store::collector::{Ahead, Collecting, Harvest, Overwritten, Round};
 use crate::store::leaf::Entry;
 use crate::store::record::{Record, RecordId, Records, Shared};
 use crate::store::registry::Walker;
@@ -36,6 +36,8 @@ pub(crate) struct Part<K, V> {
 
 /// Writes that are searched one by one.
 const FEW: usize = 16;
+/// Records of a note that are asked for before its turn.
+const ASKED: usize = 4;
 
 /// One write: the record that it goes to and the version that it puts there.
 pub(crate) struct Write<K, V> {
@@ -227,6 +229,10 @@ impl<K: Key, V: Value> Overwritten for Part<K, V> {
         self.writes.len()
     }
 
+    fn ask_for(&self, what: Ahead, collecting: &Collecting<'_>) {
+        ask_for(self.writes.iter().map(|write| &write.record), what, collecting);
+    }
+
     fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
         let records = self.writes[round.from..round.to].iter().map(|write| &write.record);
         collect(&self.table, records, round, harvest);
@@ -244,9 +250,26 @@ impl<K: Key, V: Value> Overwritten for Garbage<K, V> {
         self.records.len()
     }
 
+    fn ask_for(&self, what: Ahead, collecting: &Collecting<'_>) {
+        ask_for(self.records.iter(), what, collecting);
+    }
+
     fn collect(&self, round: &Round<'_>, harvest: &mut Harvest) {
         collect(&self.table, self.records[round.from..round.to].iter(), round, harvest);
     }
+}
+
+/// Asks for the memory of a few of these records.
+fn ask_for<'r, K: Key, V: Value>(
+    records: impl Iterator<Item = &'r Shared<K, V>>,
+    what: Ahead,
+    collecting: &Collecting<'_>,
+) {
+    records.take(ASKED).for_each(|record| match what {
+        Ahead::Records => record.prefetch(),
+        Ahead::Newest => record.chain().prefetch(),
+        Ahead::Overwritten => record.chain().prefetch_overwritten(collecting),
+    });
 }
 
 /// Unlinks what nobody can see in these records.

@@ -76,14 +76,14 @@ pub struct Range<'t, K, V> {
     own: Tree<OwnWrite<K, V>>,
     predicate: Option<Arc<Predicate<K, V>>>,
     /// The scan in the read set that notes what is observed; none if reads are untracked.
-    scan: Option<u32>,
-    number: u32,
+    scan: Option<u64>,
+    number: u64,
     /// The last key returned from each end.
     front: Option<&'t K>,
     back: Option<&'t K>,
     /// What is left between them; none before the first row and after a slide.
     rest: Option<Rest<'t, K, V>>,
-    slides: u32,
+    slides: u64,
     exhausted: bool,
     /// There is neither a predicate nor an own write.
     plain: bool,
@@ -201,10 +201,13 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
                         let _lending = self.core.lending();
                         predicate.selects(row.key, row.value)
                     });
+                    let (key, value) = (row.key, row.value);
+                    if selected {
+                        // Before it is left: a row that could not be noted is still there.
+                        self.note(end, row);
+                    }
                     self.leave(end, source);
                     if selected {
-                        let (key, value) = (row.key, row.value);
-                        self.note(end, row);
                         return Some((key, value));
                     }
                 }
@@ -385,14 +388,14 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
     }
 
     fn run_out(&mut self) {
-        self.exhausted = true;
         // Before anything is let go: a key's `Drop` may read here, and slide.
         self.update(|scan| scan.whole = true);
+        self.exhausted = true;
         self.rest = None;
         self.core.hook().scan_end(self.number);
     }
 
-    /// Notes what was observed, if anything is noted.
+    /// Notes what was observed, if anything is noted. Always inlined, as what calls it.
     ///
     /// # Panics
     /// If a comparator drives the range that it is comparing for.
@@ -412,7 +415,7 @@ impl<'t, K: Key, V: Value> Range<'t, K, V> {
 }
 
 #[cold]
-fn older<K, V>(scans: &mut [Scan<K, V>], number: u32) -> &mut Scan<K, V> {
+fn older<K, V>(scans: &mut [Scan<K, V>], number: u64) -> &mut Scan<K, V> {
     let at = scans.binary_search_by_key(&number, |scan| scan.number);
     let Ok(at) = at else { panic!("a comparator must not drive an open range") };
     &mut scans[at]

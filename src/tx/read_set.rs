@@ -97,7 +97,7 @@ impl<K, V> Predicate<K, V> {
 /// One range read, as far as it was driven.
 pub(crate) struct Scan<K, V> {
     /// Ascending within the transaction.
-    pub(crate) number: u32,
+    pub(crate) number: u64,
     pub(crate) bounds: Arc<Bounds<K>>,
     /// The own writes made before it: these keys it did not read.
     pub(crate) mask: Tree<OwnWrite<K, V>>,
@@ -211,7 +211,8 @@ impl<K: Ord, V> Observed<K, V> {
     }
 }
 
-/// Hits are deduplicated when there are so many and no room is left, before there is more.
+/// Hits, and what was lent, are deduplicated when there are so many and no room is left, before
+/// there is more.
 const COMPACT_ABOVE: usize = 1024;
 
 /// So many hits are sought one by one; to sort them would cost more.
@@ -253,7 +254,18 @@ impl<K, V> ReadSet<K, V> {
 
     /// Remembers a version that a range has lent.
     pub(crate) fn lend(&mut self, version: &Version<V>) {
+        if self.lent.len() == self.lent.capacity() && self.lent.len() >= COMPACT_ABOVE {
+            // All of them are alive, so that none has the address of another.
+            self.lent.sort_unstable_by_key(Seen::address);
+            self.lent.dedup_by_key(|seen| seen.address());
+            self.lent.reserve(self.lent.len());
+        }
         self.lent.push(Seen::new(version));
+    }
+
+    /// Nothing that was lent can go any more before it is given back.
+    pub(crate) fn forget_lent(&mut self) {
+        self.lent = Vec::new();
     }
 
     /// Whether all versions that were seen and lent are still the newest ones at a published
@@ -284,6 +296,8 @@ impl<K, V> ReadSet<K, V> {
         if self.hits.len() > FEW_HITS {
             self.compact();
         }
+        // The transaction is no longer the user's.
+        self.forget_lent();
         let mut records = SmallVec::with_capacity(self.hits.len());
         self.hits.iter().for_each(|hit| records.push(hit.record));
         (std::mem::take(&mut self.observed), records)

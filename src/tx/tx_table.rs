@@ -98,6 +98,8 @@ pub(crate) trait AnyTxTable: Send {
     fn own_bytes(&self) -> u64;
     /// Nothing of what was observed so far matters any more.
     fn forget_reads(&self);
+    /// The snapshot moves no more, so that it keeps what was lent.
+    fn forget_lent(&self);
     /// Whether a key that was both read and, beyond undoing, written has been overwritten
     /// after `snapshot`.
     fn is_doomed(&self, snapshot: u64, walker: Walker<'_>) -> bool;
@@ -188,6 +190,10 @@ impl<K: Key, V: Value> AnyTxTable for TxTable<K, V> {
     fn forget_reads(&self) {
         // Dropped outside the borrow: keys are the user's.
         drop(self.reads.take());
+    }
+
+    fn forget_lent(&self) {
+        self.reads.borrow_mut().forget_lent();
     }
 
     fn is_doomed(&self, snapshot: u64, walker: Walker<'_>) -> bool {

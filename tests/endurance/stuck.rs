@@ -1,6 +1,6 @@
 //! A read-write transaction that stays open.
 
-use precedent::{ConflictReason, Database};
+use precedent::{ConflictReason, Database, Table};
 
 use crate::{Quarters, alone, bytes, filled, scaled, set};
 
@@ -63,6 +63,23 @@ fn a_writer_open_over_unrelated_commits_costs_bounded_memory_and_commits() {
 fn a_writer_open_over_conflicting_commits_costs_bounded_memory_and_fails_as_conservative() {
     let _alone = alone();
     assert_eq!(stay_open(true), Err(ConflictReason::Conservative));
+}
+
+#[test]
+fn a_range_that_is_driven_again_and_again_remembers_once_what_it_has_lent() {
+    let _alone = alone();
+    let db = Database::new();
+    // Keys with an order that the engine does not know: what is lent stays by its address.
+    let table: Table<String, u64> = db.table("texts").expect("a new table");
+    let keys = (0..1_000).map(|key| (format!("{key:04}"), key));
+    db.bulk_load(&table, keys).expect("an empty table");
+    let tx = db.begin();
+    let before = bytes();
+    for _ in 0..500 {
+        assert_eq!(tx.range(&table, ..).count(), 1_000);
+    }
+    let grown = bytes() - before;
+    assert!(grown < 512 * 1024, "{grown} bytes for 1,000 rows and 500 ranges");
 }
 
 #[test]

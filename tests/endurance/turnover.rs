@@ -2,7 +2,7 @@
 
 use precedent::{Database, Table};
 
-use crate::{Quarters, alone, bytes, scaled, set};
+use crate::{Quarters, alone, bytes, filled, scaled, set};
 
 /// Inserts and removes distinct keys; `held` decides what stays open meanwhile.
 fn come_and_go<H>(rounds: u64, held: impl FnOnce(&Database, &Table<u64, u64>) -> H) -> Quarters {
@@ -24,6 +24,28 @@ fn come_and_go<H>(rounds: u64, held: impl FnOnce(&Database, &Table<u64, u64>) ->
     let stats = db.stats();
     assert_eq!((stats.keys, stats.versions, stats.retained_commits), (1, 1, 0), "{stats:?}");
     in_use
+}
+
+#[test]
+fn a_database_that_is_dropped_gives_everything_back() {
+    let _alone = alone();
+    let use_up = || {
+        let db = Database::new();
+        let table = filled(&db, 1_000);
+        let snapshot = db.safe_snapshot();
+        let open = db.begin_owned();
+        for key in 0..2_000 {
+            db.transact(|tx| Ok(tx.insert(&table, key, key))).expect("nobody else is there");
+            db.transact(|tx| Ok(tx.remove(&table, &(key / 2)))).expect("nobody else is there");
+        }
+        assert_eq!((snapshot.count(&table, ..), open.count(&table, ..)), (1_000, 1_000));
+    };
+    // What a thread keeps for itself is there afterwards.
+    use_up();
+    let before = bytes();
+    (0..10).for_each(|_| use_up());
+    let left = bytes().saturating_sub(before);
+    assert!(left < 1_000, "{left} bytes are left of ten databases");
 }
 
 #[test]

@@ -109,11 +109,16 @@ type Lend = for<'t> fn(&'t Transaction<'_>, &Table<Key, Counted>) -> Option<&'t 
 
 #[test]
 fn what_a_range_has_lent_outlives_a_slide_that_an_odd_order_lets_pass() -> Result<(), Error> {
-    let lends: [(u8, Lend); 4] = [
+    let lends: [(u8, Lend); 6] = [
         (0, |tx, table| tx.range(table, ..Key(5)).next().map(|(_, value)| value)),
         (4, |tx, table| tx.range(table, ..Key(5)).next_back().map(|(_, value)| value)),
         (0, |tx, table| tx.first_key_value(table).map(|(_, value)| value)),
         (0, |tx, table| tx.values(table, Key(0)..=Key(0)).next()),
+        (1, |tx, table| tx.range(table, ..Key(5)).nth(1).map(|(_, value)| value)),
+        (2, |tx, table| {
+            tx.insert(table, Key(3), Counted(Arc::default()));
+            tx.values(table, ..Key(5)).nth(2)
+        }),
     ];
     for (key, lend) in lends {
         let db = Database::new();
@@ -138,5 +143,66 @@ fn what_a_range_has_lent_outlives_a_slide_that_an_odd_order_lets_pass() -> Resul
         db.collect();
         assert_eq!(drops[0].load(Ordering::Relaxed), 2);
     }
+    Ok(())
+}
+
+#[test]
+fn what_ranges_have_lent_again_and_again_is_all_remembered_after_a_slide_too() -> Result<(), Error>
+{
+    for target in [0, 50] {
+        let db = Database::new();
+        let table: Table<Key, Counted> = db.table("counted")?;
+        let drops = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let write = |keys: &[u8], which: usize| {
+            let value = || Counted(Arc::clone(&drops[which]));
+            db.transact(|tx| Ok(keys.iter().for_each(|key| tx.insert(&table, Key(*key), value()))))
+        };
+        write(&(0..=255).collect::<Vec<_>>(), 0)?;
+        let tx = db.begin();
+        // The one row that the order will deny.
+        let mut lent = tx.range(&table, Key(target)..);
+        assert!(lent.next().is_some());
+        // Often enough that what was lent twice is forgotten once, more than once.
+        (0..100).for_each(|_| assert_eq!(tx.count(&table, Key(60)..Key(100)), 40));
+        write(&[200], 1)?;
+        let at = tx.read_timestamp();
+        tx.get(&table, &Key(200));
+        assert!(tx.read_timestamp() > at, "nothing that it has seen was changed");
+        write(&[target, 201], 1)?;
+        ODD.set(Some(target));
+        tx.get(&table, &Key(201));
+        ODD.set(None);
+        db.collect();
+        assert_eq!(drops[0].load(Ordering::Relaxed), 1, "key {target}");
+        drop(lent);
+    }
+    Ok(())
+}
+
+#[test]
+#[allow(clippy::reversed_empty_ranges)]
+fn a_range_that_is_driven_after_very_many_others_were_made_keeps_what_it_lends() -> Result<(), Error>
+{
+    let db = Database::new();
+    let table: Table<u64, Counted> = db.table("counted")?;
+    let drops = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let write = |keys: &[u64], which: usize| {
+        let value = || Counted(Arc::clone(&drops[which]));
+        db.transact(|tx| Ok(keys.iter().for_each(|key| tx.insert(&table, *key, value()))))
+    };
+    write(&[0, 1, 9], 0)?;
+    let tx = db.begin();
+    let mut first = tx.range(&table, ..5);
+    // No key lies in any of them, so they are not observed.
+    (0..u16::MAX).for_each(|_| drop(tx.range(&table, 5..3)));
+    let last = tx.range(&table, 100..200);
+    let lent = first.next();
+    write(&[0, 9], 1)?;
+    let nine = tx.get(&table, &9);
+    db.collect();
+    assert_eq!((lent.is_some(), nine.is_some()), (true, true));
+    assert_eq!(drops[0].load(Ordering::Relaxed), 0);
+    drop((first, last));
+    assert_eq!(tx.get(&table, &9).map(|nine| Arc::as_ptr(&nine.0)), Some(Arc::as_ptr(&drops[0])));
     Ok(())
 }

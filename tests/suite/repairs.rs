@@ -1,7 +1,7 @@
 //! Histories that once came out wrong, found while the proof was written.
 #![allow(clippy::unit_arg, reason = "a closure that only writes returns Ok(())")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering as Memory};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use precedent::{Conflict, ConflictReason, Database, Error, Table, Transaction};
+use precedent::{Conflict, ConflictReason, Database, Error, Range, Table, Transaction};
 
 use crate::support::ignore;
 
@@ -391,6 +391,60 @@ fn a_key_that_came_and_went_before_a_fold_has_changed_no_range() -> Result<(), E
         assert!(db.stats().folded_commits > 0, "nobody folds");
         assert!(tx.commit().is_ok(), "view {which}: nothing that it saw has changed");
         ignore(between.finish());
+    }
+    Ok(())
+}
+
+thread_local! {
+    /// How many comparisons are left until one drives the range below.
+    static UNTIL: Cell<Option<u32>> = const { Cell::new(None) };
+    static DRIVEN: RefCell<Option<Range<'static, Driver, u64>>> = const { RefCell::new(None) };
+    static CAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A key whose comparator drives a range, once, and minds no panic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Driver(u8);
+
+impl PartialOrd for Driver {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Driver {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let until = UNTIL.get();
+        UNTIL.set(until.and_then(|left| left.checked_sub(1)));
+        if until == Some(0) {
+            let drive = || DRIVEN.with_borrow_mut(|range| range.as_mut().and_then(Iterator::next));
+            if let Ok(Some((key, _))) = catch_unwind(AssertUnwindSafe(drive)) {
+                CAME.with_borrow_mut(|came| came.push(key.0));
+            }
+        }
+        self.0.cmp(&other.0)
+    }
+}
+
+#[test]
+fn a_range_that_a_comparator_drives_in_vain_loses_no_row() -> Result<(), Error> {
+    // The thread keeps the range, so that all it borrows from must stay for ever.
+    for until in 0..14 {
+        let db: &'static Database = Box::leak(Box::new(Database::new()));
+        let table: &'static Table<Driver, u64> = Box::leak(Box::new(db.table("driven")?));
+        let keys = [0, 1, 2, 3, 4, 9];
+        db.transact(|tx| Ok(keys.iter().for_each(|key| tx.insert(table, Driver(*key), 1))))?;
+        let tx: &'static Transaction<'_> = Box::leak(Box::new(db.begin()));
+        let mut range = tx.range(table, ..Driver(5));
+        assert_eq!(range.next().map(|(key, _)| key.0), Some(0));
+        DRIVEN.set(Some(range));
+        db.transact(|tx| Ok(tx.insert(table, Driver(9), 2)))?;
+        UNTIL.set(Some(until));
+        tx.get(table, &Driver(9));
+        UNTIL.set(None);
+        let mut came = CAME.take();
+        came.extend(DRIVEN.take().into_iter().flatten().map(|(key, _)| key.0));
+        assert_eq!(came, [1, 2, 3, 4], "driven by comparison {until}");
     }
     Ok(())
 }

@@ -23,6 +23,23 @@ pub(crate) fn mutated(id: usize) -> bool {
     });
     *ON == Some(id)
 }
+
+#[doc(hidden)]
+pub(crate) enum Either<L, R> {
+    Left(L),
+    Right(R),
+}
+
+impl<T, L: Iterator<Item = T>, R: Iterator<Item = T>> Iterator for Either<L, R> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        match self {
+            Self::Left(one) => one.next(),
+            Self::Right(one) => one.next(),
+        }
+    }
+}
 ";
 
 /// Takes out of `live` what does not compile, and gives it.

@@ -3,6 +3,7 @@
 //! | mutant | becomes |
 //! | --- | --- |
 //! | a function's result | `if mutated(7) { return RESULT }` at the head of its body |
+//! | an `impl Iterator` | `if mutated(7) { Either::Left(RESULT) } else { Either::Right(BODY) }` |
 //! | an operator, a guard | `(if mutated(7) { CHANGED } else { AS IT WAS })` |
 //! | a match arm less | `PATTERN if !mutated(7) =>` |
 
@@ -47,6 +48,7 @@ struct Edit {
 #[derive(PartialEq)]
 enum Kind {
     Return,
+    Either,
     Choose,
     Unless { guarded: bool },
 }
@@ -142,15 +144,22 @@ impl Finder<'_> {
             return;
         }
         let start = self.range(first.span()).start;
+        let end = block.stmts.last().map_or(start, |last| self.range(last.span()).end);
         // A second type cannot be returned as the same `impl Trait`.
-        let fixed = match &head.output {
-            syn::ReturnType::Type(_, kind) => !matches!(**kind, syn::Type::ImplTrait(_)),
-            syn::ReturnType::Default => true,
+        let opaque = match &head.output {
+            syn::ReturnType::Type(_, kind) => matches!(**kind, syn::Type::ImplTrait(_)),
+            syn::ReturnType::Default => false,
         };
-        let found = if fixed { self.at("FnValue", start) } else { Vec::new() };
+        let (range, kind) = match opaque {
+            true => (start..end, Kind::Either),
+            false => (start..start, Kind::Return),
+        };
+        // Nor can it be returned before the end.
+        let apart = !opaque || !self.text[start..end].contains("return");
+        let found = if apart { self.at("FnValue", start) } else { Vec::new() };
         let options: Vec<_> = found.iter().map(|(id, m)| (*id, m.replacement.clone())).collect();
         if !options.is_empty() {
-            self.edits.push(Edit { range: start..start, kind: Kind::Return, options });
+            self.edits.push(Edit { range, kind, options });
         }
         visit::visit_block(self, block);
     }
@@ -270,6 +279,17 @@ impl Page<'_> {
                     for (id, value) in &edit.options {
                         self.own(*id, &format!("if crate::mutated({id}) {{ return {value}; }}"));
                     }
+                }
+                Kind::Either => {
+                    for (id, value) in &edit.options {
+                        let other = format!(
+                            "crate::Either::Left(({value}).collect::<Vec<_>>().into_iter())"
+                        );
+                        self.own(*id, &format!("if crate::mutated({id}) {{ {other} }} else"));
+                    }
+                    self.put("{ crate::Either::Right({ ");
+                    next = self.render(edit.range.clone(), next);
+                    self.put(" }) }");
                 }
                 Kind::Unless { guarded } => {
                     let word = if guarded { "&&" } else { "if" };

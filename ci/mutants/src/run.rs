@@ -18,7 +18,7 @@ const SLOW: [&str; 2] = ["schedules::full::", "schedules::rules::"];
 /// Mutants at a time.
 const JOBS: usize = 2;
 /// So long after the last test that ended, a run hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a failed test is run again before it is held to be the mutant's fault.
 const AGAIN: usize = 3;
 /// Kilobytes of memory for a run.

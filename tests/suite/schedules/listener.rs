@@ -24,11 +24,11 @@ pub enum Fact {
     /// It read a key.
     Read { upper_table: bool, key: u8, seen: Seen },
     /// It began a scan.
-    Scan { upper_table: bool, scan: u32, lower: Bound<u8>, upper: Bound<u8>, predicate: bool },
+    Scan { upper_table: bool, scan: u64, lower: Bound<u8>, upper: Bound<u8>, predicate: bool },
     /// A scan returned a row.
-    Row { scan: u32, key: u8, seen: Seen, reverse: bool },
+    Row { scan: u64, key: u8, seen: Seen, reverse: bool },
     /// A scan ran out.
-    ScanEnd { scan: u32 },
+    ScanEnd { scan: u64 },
     /// It wrote a key.
     Write { upper_table: bool, key: u8, removal: bool },
     /// It took a savepoint.

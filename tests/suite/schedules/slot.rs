@@ -122,7 +122,7 @@ struct ScanSlot {
     /// Keys that had been written before it was opened.
     own: Keys,
     /// The recorder's number for it, once told.
-    told: Option<u32>,
+    told: Option<u64>,
 }
 
 impl<'db> Slot<'db> {
@@ -188,8 +188,8 @@ impl<'db> Slot<'db> {
     }
 
     /// The recorder's number for a scan that has returned something.
-    pub fn told_scan(&self, scan: usize) -> u32 {
-        self.scans[scan].told.unwrap_or(u32::MAX)
+    pub fn told_scan(&self, scan: usize) -> u64 {
+        self.scans[scan].told.unwrap_or(u64::MAX)
     }
 
     /// Takes note of what the recorder told after a call, in order: slides, and the

@@ -26,8 +26,11 @@ pub fn thousands(number: f64) -> String {
     format!("{}{unit}", three_digits(scaled))
 }
 
-/// Nanoseconds in the unit that fits.
+/// Nanoseconds in the unit that fits; of what was not done once, that it never was.
 pub fn time(nanoseconds: f64) -> String {
+    if nanoseconds >= NEVER {
+        return "never".to_owned();
+    }
     let (scaled, unit) = match nanoseconds {
         size if size >= 1e9 => (nanoseconds / 1e9, "s"),
         size if size >= 1e6 => (nanoseconds / 1e6, "ms"),
@@ -42,10 +45,14 @@ fn on_axis(curve: &Curve, value: f64) -> String {
     if curve.y.contains("time") { time(value) } else { thousands(value) }
 }
 
-/// As many decimals as make three digits.
+/// Nanoseconds that no run takes: a rate of zero, upside down.
+const NEVER: f64 = 1e15;
+
+/// As many decimals as make three digits. A ratio to what was never done is infinite.
 pub fn three_digits(number: f64) -> String {
     match number.abs() {
         0.0 => "0".to_owned(),
+        size if size >= NEVER / 1e6 => "∞".to_owned(),
         size if size >= 100.0 => format!("{number:.0}"),
         size if size >= 10.0 => format!("{number:.1}"),
         _ => format!("{number:.2}"),
@@ -54,7 +61,7 @@ pub fn three_digits(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{thousands, time};
+    use super::{thousands, three_digits, time};
 
     #[test]
     fn numbers_are_shown_with_three_digits() {
@@ -62,5 +69,6 @@ mod tests {
         assert_eq!(shown, ["0", "0.50", "12.3", "999", "1.23 k", "45.6 M"]);
         assert_eq!(time(1_500.0), "1.50 µs");
         assert_eq!(time(2e9), "2.00 s");
+        assert_eq!((time(2e18), three_digits(6e14)), ("never".to_owned(), "∞".to_owned()));
     }
 }

@@ -1,27 +1,35 @@
 //! The index against a `BTreeMap`, and beside itself on threads. Leaves are tiny here.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::cmp;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering as Memory};
 use std::thread;
 
 use crate::bugs::Bugs;
 use crate::store::collector::Collector;
-use crate::store::index::Index;
+use crate::store::index::{Index, Key};
 use crate::store::leaf::Entry;
 use crate::store::pins::Pins;
 use crate::store::record::Shared;
 use crate::store::registry::Registry;
 use crate::store::version::Version;
 
-struct Fixture {
-    index: Index<u64, u64>,
+struct Fixture<K: Number = u64> {
+    index: Index<K, u64>,
     registry: Arc<Registry>,
     collector: Arc<Collector>,
 }
 
-impl Fixture {
+/// What the keys here are made of.
+trait Number: Key + From<u64> + Into<u64> + Copy {}
+
+impl Number for u64 {}
+
+impl<K: Number> Fixture<K> {
     fn new() -> Self {
         let (registry, collector) =
             (Arc::new(Registry::new(Bugs::NONE)), Arc::new(Collector::new()));
@@ -29,14 +37,14 @@ impl Fixture {
         Self { index, registry, collector }
     }
 
-    fn insert(&self, key: u64) -> Shared<u64, u64> {
-        let record = self.index.find_or_create(&[&key], &self.index.walk()).remove(0);
+    fn insert(&self, key: u64) -> Shared<K, u64> {
+        let record = self.index.find_or_create(&[&key.into()], &self.index.walk()).remove(0);
         record.install(Version::allocate(Some(key)), 1);
         record
     }
 
     /// Removes a key whose record is known, as a collection would.
-    fn remove(&self, record: &Shared<u64, u64>) {
+    fn remove(&self, record: &Shared<K, u64>) {
         assert!(record.lease(), "only whoever removes it seals it");
         record.install(Version::allocate(None), 2);
         let mut unlinked = crate::store::version::Unlinked::default();
@@ -58,14 +66,15 @@ impl Fixture {
     fn keys(&self, from: u64, to: u64) -> (Vec<u64>, Vec<u64>) {
         let walk = self.index.walk();
         let (mut up, mut down) = (Vec::new(), Vec::new());
-        let (before, within) = (|key: &u64| *key < from, |key: &u64| *key <= to);
-        let all = self.index.ascend(before, within, &walk, |entries: &[Entry<u64, u64>]| {
-            up.extend(entries.iter().map(|entry| *entry.key()));
+        let (from, to) = (K::from(from), K::from(to));
+        let (before, within) = (|key: &K| *key < from, |key: &K| *key <= to);
+        let all = self.index.ascend(before, within, &walk, |entries: &[Entry<K, u64>]| {
+            up.extend(entries.iter().map(|entry| (*entry.key()).into()));
             ControlFlow::Continue(())
         });
         assert!(all.is_continue());
-        let all = self.index.descend(before, within, &walk, |entries: &[Entry<u64, u64>]| {
-            down.extend(entries.iter().rev().map(|entry| *entry.key()));
+        let all = self.index.descend(before, within, &walk, |entries: &[Entry<K, u64>]| {
+            down.extend(entries.iter().rev().map(|entry| (*entry.key()).into()));
             ControlFlow::Continue(())
         });
         assert!(all.is_continue());
@@ -84,7 +93,8 @@ fn random(state: &mut u64) -> u64 {
 #[test]
 fn an_index_holds_what_a_map_would() {
     for seed in 1..=20 {
-        let (fixture, mut state) = (Fixture::new(), 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+        let (fixture, mut state) =
+            (Fixture::<u64>::new(), 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
         let mut model: BTreeMap<u64, Shared<u64, u64>> = BTreeMap::new();
         for step in 0..2_000 {
             let key = random(&mut state) % 200;
@@ -123,7 +133,7 @@ fn an_index_holds_what_a_map_would() {
 
 #[test]
 fn many_keys_enter_as_one_by_one() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::<u64>::new();
     let odd: Vec<u64> = (0..500).map(|n| 2 * n + 1).collect();
     let all: Vec<u64> = (0..1_000).collect();
     for keys in [&odd, &all, &all] {
@@ -141,7 +151,7 @@ fn many_keys_enter_as_one_by_one() {
 /// Keys that stay, among keys that come and go, on threads.
 #[test]
 fn whatever_is_split_or_emptied_meanwhile_what_is_there_is_found() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::<u64>::new();
     (0..40).for_each(|n| drop(fixture.insert(n * 50)));
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -174,4 +184,94 @@ fn whatever_is_split_or_emptied_meanwhile_what_is_there_is_found() {
     });
     fixture.free();
     assert_eq!(fixture.keys(0, u64::MAX).0.len(), 40);
+}
+
+thread_local! {
+    /// What is done at each comparison of two [`Probing`] keys; not while it is done.
+    static PROBE: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
+}
+
+/// A key whose comparisons look at the index, and so at each state in which it is left while
+/// something enters or leaves.
+#[derive(Clone, Copy)]
+struct Probing(u64);
+
+impl Number for Probing {}
+
+impl From<u64> for Probing {
+    fn from(key: u64) -> Self {
+        Self(key)
+    }
+}
+
+impl From<Probing> for u64 {
+    fn from(key: Probing) -> Self {
+        key.0
+    }
+}
+
+impl Ord for Probing {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        if let Some(probe) = PROBE.take() {
+            probe();
+            PROBE.set(Some(probe));
+        }
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Probing {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Probing {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Probing {}
+
+/// As above, without chance: whoever splits or empties a leaf is halted at each comparison.
+#[test]
+fn what_is_there_is_found_while_something_enters_or_leaves_halfway() {
+    let fixture = Rc::new(Fixture::<Probing>::new());
+    let there: Rc<RefCell<BTreeSet<u64>>> = Rc::default();
+    let looks = Rc::new(RefCell::new(0));
+    let probe = {
+        let (fixture, there, looks) = (fixture.clone(), there.clone(), looks.clone());
+        move || {
+            *looks.borrow_mut() += 1;
+            for key in there.borrow().iter() {
+                let walk = fixture.index.walk();
+                let found = fixture.index.get(&Probing(*key), &walk).map(|record| record.key().0);
+                assert_eq!(found, Some(*key));
+            }
+            let (up, down) = fixture.keys(0, u64::MAX);
+            for seen in [up, down] {
+                assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+                let seen: BTreeSet<u64> = seen.into_iter().collect();
+                assert!(seen.is_superset(&there.borrow()), "{seen:?} {there:?}");
+            }
+        }
+    };
+    PROBE.set(Some(Rc::new(probe)));
+    let mut state = 7;
+    let mut records: BTreeMap<u64, Shared<Probing, u64>> = BTreeMap::new();
+    for step in 0..400 {
+        let key = random(&mut state) % 60;
+        // It fills, is nearly emptied, and fills again.
+        let grows = (step / 100) % 2 == 0;
+        if grows && !records.contains_key(&key) {
+            records.insert(key, fixture.insert(key));
+            there.borrow_mut().insert(key);
+        } else if !grows && let Some(record) = records.remove(&key) {
+            there.borrow_mut().remove(&key);
+            fixture.remove(&record);
+        }
+    }
+    drop(PROBE.take());
+    assert!(*looks.borrow() > 1_000);
 }

@@ -17,8 +17,9 @@ use crate::mutant::Mutant;
 const SLOW: [&str; 2] = ["schedules::full::", "schedules::rules::"];
 /// Mutants at a time.
 const JOBS: usize = 2;
-/// So long after the last test that ended, a run hangs.
+/// So long after the last test that ended, a run hangs; the units take a second in all.
 const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_UNITS: Duration = Duration::from_secs(20);
 /// How often a failed test is run again before it is held to be the mutant's fault.
 const AGAIN: usize = 3;
 /// Kilobytes of memory for a run.
@@ -28,6 +29,7 @@ const MEMORY: &str = "6000000";
 struct Part<'b> {
     binary: &'b Path,
     words: Vec<&'static str>,
+    patience: Duration,
 }
 
 /// How a run ended.
@@ -77,10 +79,16 @@ pub fn all(
     binaries: &[PathBuf],
     report: Report,
 ) -> Outcome<()> {
-    let part = |at: usize, words: Vec<_>| Part { binary: &binaries[at], words };
-    let fast = [part(0, Vec::new()), part(1, SLOW.iter().flat_map(|t| ["--skip", *t]).collect())];
-    let slow = [part(1, SLOW.to_vec()), part(2, Vec::new()), part(3, Vec::new())];
-    for part in fast.iter().chain(&slow) {
+    let part = |at: usize, words: Vec<_>| Part {
+        binary: &binaries[at],
+        words,
+        patience: if at == 0 { PATIENCE_WITH_UNITS } else { PATIENCE },
+    };
+    let units = [part(0, Vec::new())];
+    let suite = [part(1, SLOW.iter().flat_map(|t| ["--skip", *t]).collect())];
+    let others = [part(3, Vec::new()), part(2, Vec::new())];
+    let slow = [part(1, SLOW.to_vec())];
+    for part in units.iter().chain(&suite).chain(&others).chain(&slow) {
         let began = Instant::now();
         match run(part, None, None)? {
             End::Passed => {}
@@ -91,8 +99,9 @@ pub fn all(
     }
     let report = Mutex::new(report);
     // What takes long catches few: it is for those that the others let pass.
-    stage(mutants, live, &fast[..1], &report, None, "past the units")?;
-    stage(mutants, live, &fast[1..], &report, Some("past the units"), "survived")?;
+    stage(mutants, live, &units, &report, None, "past the units")?;
+    stage(mutants, live, &suite, &report, Some("past the units"), "past the suite")?;
+    stage(mutants, live, &others, &report, Some("past the suite"), "survived")?;
     stage(mutants, live, &slow, &report, Some("survived"), "missed")
 }
 
@@ -166,7 +175,7 @@ fn run(part: &Part<'_>, mutant: Option<usize>, test: Option<&str>) -> Outcome<En
         command.env("PRECEDENT_MUTANT", id.to_string());
     }
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-    let end = watch(&mut child)?;
+    let end = watch(&mut child, part.patience)?;
     // Harmless if it has ended.
     let _ = child.kill();
     let status = child.wait()?;
@@ -177,7 +186,7 @@ fn run(part: &Part<'_>, mutant: Option<usize>, test: Option<&str>) -> Outcome<En
 }
 
 /// Reads along until a failure, the end, or silence.
-fn watch(child: &mut Child) -> Outcome<End> {
+fn watch(child: &mut Child, patience: Duration) -> Outcome<End> {
     let stdout = child.stdout.take().ok_or("no output")?;
     let (tell, told) = channel();
     std::thread::spawn(move || {
@@ -188,7 +197,7 @@ fn watch(child: &mut Child) -> Outcome<End> {
         }
     });
     loop {
-        match told.recv_timeout(PATIENCE) {
+        match told.recv_timeout(patience) {
             Ok(line) => {
                 let failed = line.strip_suffix(" ... FAILED");
                 if let Some(test) = failed.and_then(|line| line.strip_prefix("test ")) {

@@ -315,8 +315,8 @@ impl<V> Chain<V> {
     }
 
     /// Unlinks every version that was overwritten and is not `kept`, asked with its begin
-    /// and end. Those that ended at or below `known` are not looked at. The caller holds the
-    /// record's latch.
+    /// and end. It stops at the first that began at or below `known`, since what is older has
+    /// ended by then. The caller holds the record's latch.
     pub(crate) fn unlink(
         &self,
         known: u64,

@@ -7,6 +7,7 @@
 mod crowd;
 mod held;
 mod meter;
+mod said;
 mod stuck;
 mod turnover;
 

@@ -13,8 +13,21 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::mutant::Mutant;
 
-/// Of the suite, what takes four fifths of the time.
+/// Of the suite, what takes four fifths of the time;
 const SLOW: [&str; 2] = ["schedules::full::", "schedules::rules::"];
+/// and of the rest.
+const LONG: [&str; 10] = [
+    "corpus::",
+    "dump::busy::",
+    "progress::contention::",
+    "scenarios::memory::insertions",
+    "scenarios::rings::",
+    "snapshots::model::",
+    "threads::",
+    "threads_basic::",
+    "windows::what_the_index",
+    "bulk::loads",
+];
 /// Mutants at a time.
 const JOBS: usize = 2;
 /// So long after the last test that ended, a run hangs; the units take a second in all.
@@ -85,10 +98,12 @@ pub fn all(
         patience: if at == 0 { PATIENCE_WITH_UNITS } else { PATIENCE },
     };
     let units = [part(0, Vec::new())];
-    let suite = [part(1, SLOW.iter().flat_map(|t| ["--skip", *t]).collect())];
+    let without = SLOW.iter().chain(&LONG).flat_map(|tests| ["--skip", *tests]);
+    let quick = [part(1, without.collect())];
+    let long = [part(1, LONG.to_vec())];
     let others = [part(3, Vec::new()), part(2, Vec::new())];
     let slow = [part(1, SLOW.to_vec())];
-    for part in units.iter().chain(&suite).chain(&others).chain(&slow) {
+    for part in units.iter().chain(&quick).chain(&long).chain(&others).chain(&slow) {
         let began = Instant::now();
         match run(part, None, None)? {
             End::Passed => {}
@@ -100,7 +115,8 @@ pub fn all(
     let report = Mutex::new(report);
     // What takes long catches few: it is for those that the others let pass.
     stage(mutants, live, &units, &report, None, "past the units")?;
-    stage(mutants, live, &suite, &report, Some("past the units"), "past the suite")?;
+    stage(mutants, live, &quick, &report, Some("past the units"), "past the quick")?;
+    stage(mutants, live, &long, &report, Some("past the quick"), "past the suite")?;
     stage(mutants, live, &others, &report, Some("past the suite"), "survived")?;
     stage(mutants, live, &slow, &report, Some("survived"), "missed")
 }

@@ -93,6 +93,18 @@ fn a_large_value_is_counted_once() {
 }
 
 #[test]
+fn bytes_that_are_bounded_are_those_that_the_statistics_tell() {
+    let bound = 1_000_000;
+    let db = Database::builder().max_bytes(bound).build();
+    let table: Table<u64, u64> = db.table("numbers").expect("a new table");
+    let insert = |key| db.transact(|tx| Ok(tx.insert(&table, key, 0)));
+    let full = (0..bound).find(|&key| insert(key).is_err()).expect("it is full some day");
+    let told = db.stats().tables[0].bytes as u64;
+    // What the leaves themselves take is told, and not bounded.
+    assert!((bound * 98 / 100..bound * 120 / 100).contains(&told), "{full} keys: {told} bytes");
+}
+
+#[test]
 fn bytes_are_bounded_and_given_back() {
     let db = Database::builder().max_bytes(100_000).build();
     let table: Table<u64, [u8; 100]> = db.table("blocks").expect("a new table");

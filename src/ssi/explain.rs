@@ -147,6 +147,10 @@ fn describe(body: &Body, witness: Witness, redact: bool) -> (Arc<str>, String) {
 #[cfg(all(test, not(precedent_loom)))]
 mod tests {
     use super::{Refusal, TransactionId};
+    use std::sync::Arc;
+
+    use crate::ssi::certify::{Member, Path, Step, StepKind};
+    use crate::ssi::footprint::{Body, Footprint};
 
     #[test]
     fn a_refusal_knows_its_newest_commit_and_rivals_get_different_seeds() {
@@ -158,5 +162,22 @@ mod tests {
         for (at, seed) in seeds.iter().enumerate() {
             assert!(!seeds[..at].contains(seed), "{seeds:?}");
         }
+    }
+
+    #[test]
+    fn a_suspicion_is_over_for_who_begins_after_the_newest_commit_in_it() {
+        let id = TransactionId::from(7);
+        let footprint = Footprint::default();
+        let body = Arc::new(Body { id, label: None, snapshot: 3, sharing: 0, footprint });
+        let suspect = |from: u64, to: u64| {
+            let member = |commit| Member::Committed(commit, Arc::clone(&body));
+            let step = |to| Step { kind: StepKind::Start, to };
+            let steps = vec![step(Member::Candidate), step(member(to))];
+            Refusal::Suspect(Arc::clone(&body), Path { from: member(from), steps })
+        };
+        assert_eq!(suspect(5, 9).newest_commit(), Some(9));
+        assert_eq!(suspect(9, 5).newest_commit(), Some(9));
+        assert_ne!(suspect(5, 9).seed(), suspect(5, 8).seed());
+        assert_ne!(suspect(5, 9).seed(), suspect(4, 9).seed());
     }
 }

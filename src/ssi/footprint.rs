@@ -230,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn the_digest_of_much_meets_that_of_each_part_of_it() {
+        for n in 1..300 {
+            let all = of((0..n).map(|key| key * 64), 0..n as u64 / 4).digest();
+            for part in 0..n {
+                assert!(digests_meet(all, keys([part * 64]).digest()), "{part} of {n}");
+            }
+            for table in 0..n as u64 / 4 {
+                assert!(digests_meet(all, tables(&[table]).digest()), "table {table} of {n}");
+            }
+        }
+    }
+
+    #[test]
     fn few_of_those_that_do_not_meet_meet_by_their_digests() {
         let one = keys([64]).digest();
         let met = (1..4_000).filter(|&n| digests_meet(one, keys([(n + 1) * 64]).digest())).count();

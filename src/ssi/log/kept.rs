@@ -7,8 +7,9 @@ use crate::ssi::conflict::TransactionId;
 use crate::ssi::entries::Overwriter;
 use crate::ssi::footprint::{Body, Footprint, Witness};
 use crate::ssi::log::{
-    BATCH, Bounds, CommitLog, FORGET, Horizon, Moved, NEVER, SECOND_LOOK, Stance,
+    BATCH, Bounds, CommitLog, FORGET, Horizon, Moved, NEVER, SECOND_LOOK, SPARE, Stance,
 };
+use crate::ssi::share::share;
 use crate::ssi::view::View;
 
 fn log(retained: usize) -> CommitLog {
@@ -200,4 +201,75 @@ fn danger_is_announced_by_who_read_around_somebody_and_merged_beyond_the_bound()
     assert!(!log.in_danger(2) && !log.in_danger(11), "nobody is that old");
     assert!(log.in_danger(15));
     assert_eq!(log.end_reader(&body(0, 1, 1), 0, true), Ok(()));
+}
+
+fn readers(log: &CommitLog, snapshots: impl IntoIterator<Item = u64>) {
+    for snapshot in snapshots {
+        log.end_reader(&body(snapshot, 1, 1), snapshot, true).expect("no danger");
+    }
+}
+
+#[test]
+fn readers_that_share_stand_in_the_order_of_their_numbers() {
+    let log = log(99);
+    readers(&log, [1, 2, 1, 3]);
+    let mut state = log.state.lock();
+    let mut all = Vec::new();
+    assert!(state.copy_published(&mut all));
+    let sharing = share(all);
+    let replaced: Vec<_> = sharing.replaced.iter().map(|reader| reader.number).collect();
+    assert_eq!((sharing.joined.len(), replaced), (1, vec![1, 3]));
+    assert_eq!(sharing.joined[0].body.sharing, 1, "with one beside itself");
+    state.replace_readers(sharing.joined, &sharing.replaced);
+    let left: Vec<_> = state.readers.iter().map(|one| (one.number, one.body.snapshot)).collect();
+    assert_eq!(left, [(2, 2), (3, 1), (4, 3)]);
+    assert_eq!(state.readers_weight, 3);
+}
+
+#[test]
+fn however_many_readers_there_are_all_of_them_are_copied() {
+    let log = log(99);
+    readers(&log, (0..2 * BATCH as u64 + 5).map(|n| n % 3));
+    let mut all = Vec::new();
+    while !log.state.lock().copy_published(&mut all) {}
+    assert!(all.iter().map(|reader| reader.number).eq(1..=2 * BATCH as u64 + 5));
+}
+
+#[test]
+fn readers_are_shared_once_in_a_sixteenth_of_the_bound() {
+    let log = log(320);
+    commits(&log, 321);
+    let shared = |new: u64| {
+        readers(&log, (0..new).map(|_| 7));
+        log.share_readers().len()
+    };
+    assert_eq!((shared(20), shared(1)), (0, 21));
+    assert_eq!((shared(20), shared(1), shared(20)), (0, 22, 0));
+}
+
+#[test]
+fn readers_too_go_only_so_many_at_a_time() {
+    let log = log(usize::MAX);
+    commits(&log, 1);
+    readers(&log, (0..FORGET as u64 + 3).map(|_| 0));
+    assert_eq!(log.forget(horizon(1, 1)).readers.len(), FORGET);
+    assert_eq!(log.forget(horizon(1, 1)).readers.len(), 3);
+}
+
+#[test]
+fn room_for_marks_is_given_back_by_halves_but_a_little_stays() {
+    let (log, few) = (log(usize::MAX), log(usize::MAX));
+    commits(&log, 8 * FORGET as u64);
+    commits(&few, 100);
+    let room = |log: &CommitLog| log.state.lock().oldest.capacity();
+    let (most, least) = (room(&log), room(&few));
+    let mut rooms = (0..12).map(|_| {
+        log.forget(horizon(8 * FORGET as u64, 8 * FORGET as u64));
+        room(&log)
+    });
+    assert!(rooms.by_ref().take(6).all(|room| room == most), "a quarter of it is in use");
+    let rooms: Vec<_> = rooms.collect();
+    assert_eq!(rooms, [most / 2, most / 4, SPARE, SPARE, SPARE, SPARE]);
+    few.forget(horizon(100, 100));
+    assert_eq!(room(&few), least);
 }

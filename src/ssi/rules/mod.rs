@@ -59,6 +59,7 @@ mod position;
 /// // It comes before the sale. Only backward validation does not see that.
 /// let refusing: Vec<_> = Certifier::ALL.iter().filter(|rule| refused(rule)).collect();
 /// assert_eq!(refusing, [&Certifier::Backward]);
+/// assert_eq!(refusing[0].to_string(), "backward");
 /// ```
 ///
 /// Under [`Position`](Self::Position), [`Backward`](Self::Backward) and

@@ -139,6 +139,41 @@ fn a_closure_that_fails_beyond_the_limit_is_told_of_the_limit() {
     fixture.assert_works_and_rests(&[]);
 }
 
+/// Whether a search among so many commits ends within so many steps.
+fn is_enough(steps: u64, commits: u64) -> bool {
+    let fixture = Fixture::of(Database::builder().sliding(false).max_search_steps(steps).build());
+    let insert = |tx: &Transaction<'_>, key| tx.insert(&fixture.table, key, 0);
+    let blind = |key| {
+        let tx = fixture.db.begin();
+        insert(&tx, key);
+        tx.commit().expect("blind");
+    };
+    let [searcher, before] = [fixture.db.begin(), fixture.db.begin()];
+    // One that must come before the searcher, and one that must come after it.
+    before.get(&fixture.table, &2);
+    insert(&before, 3);
+    before.commit().expect("nobody else");
+    searcher.get(&fixture.table, &1);
+    insert(&searcher, 2);
+    (100..100 + commits).for_each(blind);
+    blind(1);
+    match searcher.commit() {
+        Ok(_) => true,
+        Err(error) => {
+            let reason = error.conflict().map(precedent::Conflict::reason);
+            assert_eq!(reason, Some(ConflictReason::Conservative));
+            false
+        }
+    }
+}
+
+#[test]
+fn a_search_looks_at_a_window_twice_and_passes_it_once_in_rows_of_sixteen() {
+    let steps = 2 * 1_600 + 1_600 / 16;
+    assert!(is_enough(steps + 20, 1_600));
+    assert!(!is_enough(steps - 20, 1_600));
+}
+
 #[test]
 fn a_search_beyond_its_steps_is_refused_as_conservative_and_counted() {
     let fixture = Fixture::of(Database::builder().sliding(false).max_search_steps(1).build());

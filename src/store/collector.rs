@@ -391,6 +391,25 @@ mod tests {
         assert!(collector.try_begin().is_some());
     }
 
+    #[test]
+    fn who_has_the_right_to_collect_does_not_wait_for_himself_and_others_wait_for_him() {
+        let collector = Collector::new();
+        let Some(collecting) = collector.begin() else { panic!("nobody else is there") };
+        assert!(collector.begin().is_none());
+        let (tell, told) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                tell.send(()).expect("somebody listens");
+                collector.begin().is_some()
+            });
+            told.recv().expect("it begins");
+            // Whoever does not wait has given up by then.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            drop(collecting);
+            assert!(waiting.join().expect("it does not panic"), "it waited");
+        });
+    }
+
     /// Tells what was asked of it, by its number.
     struct Asked(u64, mpsc::Sender<(u64, &'static str)>);
 

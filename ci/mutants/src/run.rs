@@ -30,9 +30,10 @@ const LONG: [&str; 10] = [
 ];
 /// Mutants at a time.
 const JOBS: usize = 2;
-/// So long after the last test that ended, a run hangs; the units take a second in all.
+/// So long after the last test that ended, a run hangs; no test of the units and of the quick part
+/// of the suite takes more than a second.
 const PATIENCE: Duration = Duration::from_secs(60);
-const PATIENCE_WITH_UNITS: Duration = Duration::from_secs(20);
+const LITTLE_PATIENCE: Duration = Duration::from_secs(15);
 /// How often a failed test is run again before it is held to be the mutant's fault.
 const AGAIN: usize = 3;
 /// Kilobytes of memory for a run.
@@ -92,14 +93,11 @@ pub fn all(
     binaries: &[PathBuf],
     report: Report,
 ) -> Outcome<()> {
-    let part = |at: usize, words: Vec<_>| Part {
-        binary: &binaries[at],
-        words,
-        patience: if at == 0 { PATIENCE_WITH_UNITS } else { PATIENCE },
-    };
-    let units = [part(0, Vec::new())];
+    let part = |at: usize, words: Vec<_>| Part { binary: &binaries[at], words, patience: PATIENCE };
+    let short = |at, words| Part { patience: LITTLE_PATIENCE, ..part(at, words) };
+    let units = [short(0, Vec::new())];
     let without = SLOW.iter().chain(&LONG).flat_map(|tests| ["--skip", *tests]);
-    let quick = [part(1, without.collect())];
+    let quick = [short(1, without.collect())];
     let long = [part(1, LONG.to_vec())];
     let others = [part(3, Vec::new()), part(2, Vec::new())];
     let slow = [part(1, SLOW.to_vec())];

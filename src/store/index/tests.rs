@@ -1,6 +1,6 @@
 //! The index against a `BTreeMap`, and beside itself on threads. Leaves are tiny here.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -11,8 +11,8 @@ use std::thread;
 
 use crate::bugs::Bugs;
 use crate::store::collector::Collector;
-use crate::store::index::{Index, Key};
-use crate::store::leaf::Entry;
+use crate::store::index::{Circle, Index, Key};
+use crate::store::leaf::{ENTRIES, Entry};
 use crate::store::pins::Pins;
 use crate::store::record::Shared;
 use crate::store::registry::Registry;
@@ -126,8 +126,12 @@ fn an_index_holds_what_a_map_would() {
         model.values().for_each(|record| fixture.remove(record));
         assert_eq!(fixture.keys(0, u64::MAX), (Vec::new(), Vec::new()));
         let mut leaves = 0;
-        fixture.index.for_each_body(&fixture.index.walk(), |_| leaves += 1);
+        let walk = fixture.index.walk();
+        fixture.index.for_each_body(&walk, |_| leaves += 1);
         assert_eq!(leaves, 1, "leaves that are empty have gone");
+        let above = |index: &Index<u64, u64>| index.bytes(&index.walk(), 1, 0);
+        let empty = Fixture::<u64>::new();
+        assert_eq!(above(&fixture.index), above(&empty.index), "and what led to them");
     }
 }
 
@@ -146,6 +150,60 @@ fn many_keys_enter_as_one_by_one() {
     }
     let (up, down) = fixture.keys(0, u64::MAX);
     assert_eq!((&up, &down), (&all, &all));
+}
+
+#[test]
+fn many_keys_that_lie_far_apart_enter_each_at_its_place() {
+    let fixture = Fixture::<u64>::new();
+    (0..500).for_each(|n| drop(fixture.insert(2 * n)));
+    let keys = [1, 3, 401, 403, 405, 407, 409, 411, 413, 801, 997, 999];
+    let keys: Vec<&u64> = keys.iter().collect();
+    let records = fixture.index.find_or_create(&keys, &fixture.index.walk());
+    for record in &records {
+        record.install(Version::allocate(Some(1)), 1);
+    }
+    for key in keys {
+        let walk = fixture.index.walk();
+        assert_eq!(fixture.index.get(key, &walk).map(|record| *record.key()), Some(*key));
+    }
+    let (up, down) = fixture.keys(0, u64::MAX);
+    assert!(up.is_sorted_by(|a, b| a < b) && up == down && up.len() == 512);
+}
+
+#[test]
+fn keys_that_come_in_their_order_fill_their_leaves() {
+    let fixture = Fixture::<u64>::new();
+    (0..100 * ENTRIES as u64).for_each(|key| drop(fixture.insert(key)));
+    let mut leaves = 0;
+    fixture.index.for_each_body(&fixture.index.walk(), |_| leaves += 1);
+    assert_eq!(leaves, 100);
+}
+
+#[test]
+fn a_short_range_is_looked_at_and_not_what_follows_it() {
+    let fixture = Fixture::<u64>::new();
+    (0..1_000).for_each(|key| drop(fixture.insert(key)));
+    let (before, within) = (|key: &u64| *key < 500, |key: &u64| *key <= 510);
+    let (walk, mut visits) = (fixture.index.walk(), 0);
+    let mut visit = |_: &[Entry<u64, u64>]| {
+        visits += 1;
+        ControlFlow::Continue(())
+    };
+    assert!(fixture.index.ascend(before, within, &walk, &mut visit).is_continue());
+    assert!(fixture.index.descend(before, within, &walk, &mut visit).is_continue());
+    assert!(visits <= 2 * (11 / ENTRIES + 3), "{visits} leaves");
+}
+
+#[test]
+fn a_circle_is_found_in_a_few_rounds() {
+    for (tail, round) in [(0, 1), (3, 7), (100, 1_000), (0, 5_000)] {
+        let (mut circle, mut at, mut steps) = (Circle::new(), 0, 0);
+        while !circle.is_closed(&at, |one, other| one == other) {
+            steps += 1;
+            at = if at + 1 == tail + round { tail } else { at + 1 };
+        }
+        assert!(steps <= 4 * (tail + round), "{steps} steps for {tail} and {round}");
+    }
 }
 
 /// Keys that stay, among keys that come and go, on threads.
@@ -274,4 +332,68 @@ fn what_is_there_is_found_while_something_enters_or_leaves_halfway() {
     }
     drop(PROBE.take());
     assert!(*looks.borrow() > 1_000);
+}
+
+thread_local! {
+    /// By what [`Moody`] keys are ordered: by their numbers, or else by nothing.
+    static MOOD: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A key whose order can become none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Moody(u64);
+
+impl Number for Moody {}
+
+impl From<u64> for Moody {
+    fn from(key: u64) -> Self {
+        Self(key)
+    }
+}
+
+impl From<Moody> for u64 {
+    fn from(key: Moody) -> Self {
+        key.0
+    }
+}
+
+impl Ord for Moody {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        let mood = MOOD.get();
+        if mood == 0 || self == other {
+            return self.0.cmp(&other.0);
+        }
+        let (low, high) = (self.0.min(other.0), self.0.max(other.0));
+        let mut state = mood ^ low << 20 ^ high;
+        for _ in 0..3 {
+            random(&mut state);
+        }
+        let order = if random(&mut state) % 3 == 0 { self.0 > other.0 } else { self.0 < other.0 };
+        if order { cmp::Ordering::Less } else { cmp::Ordering::Greater }
+    }
+}
+
+impl PartialOrd for Moody {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Nothing is promised of what is found, but that every search ends and nothing is lost.
+#[test]
+fn searches_end_though_the_order_is_none() {
+    let fixture = Fixture::<Moody>::new();
+    let records: Vec<_> = (0..200).map(|key| fixture.insert(key)).collect();
+    for mood in 1..400_u64 {
+        MOOD.set(mood << 40);
+        let key = mood % 200;
+        fixture.keys(key, key + 20);
+        let walk = fixture.index.walk();
+        let keys = [Moody(key), Moody(key / 2), Moody(key / 3)];
+        let leased = fixture.index.find_or_create(&keys.each_ref(), &walk);
+        leased.iter().for_each(|record| fixture.index.give_up(record));
+    }
+    MOOD.set(0);
+    let (up, _) = fixture.keys(0, u64::MAX);
+    assert!(records.iter().all(|record| up.contains(&record.key().0)));
 }

@@ -368,7 +368,8 @@ impl Ord for Moody {
         for _ in 0..3 {
             random(&mut state);
         }
-        let order = if random(&mut state) % 3 == 0 { self.0 > other.0 } else { self.0 < other.0 };
+        let order =
+            if random(&mut state).is_multiple_of(3) { self.0 > other.0 } else { self.0 < other.0 };
         if order { cmp::Ordering::Less } else { cmp::Ordering::Greater }
     }
 }

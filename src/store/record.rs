@@ -390,6 +390,8 @@ mod tests {
         let second = take_in(2);
         record.install(second, 2);
         assert!(record.slot.holds(first) && !record.slot.holds(second));
+        let apart = [&[][..], &[first], &[second], &[second, first]].map(|all| record.apart(all));
+        assert_eq!(apart, [0, 0, 1, 1]);
         let (mut unlinked, mut retired) = (Unlinked::default(), Vec::new());
         record.collect(&Pins::new(Vec::new(), 2), None, &mut unlinked, |_| {});
         record.retire(unlinked, &mut retired);

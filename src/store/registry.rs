@@ -586,3 +586,6 @@ impl Ticket {
         self.turn
     }
 }
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests;

@@ -105,3 +105,27 @@ fn a_holder_is_told_with_its_read_timestamp_tracked_or_not() {
         assert_eq!(told(), None);
     }
 }
+
+#[test]
+fn only_who_runs_and_holds_others_back_and_is_old_enough_is_doomed() {
+    let registry = published(9);
+    let [old, young, committing, untracked] =
+        [Role::Writer, Role::Reader, Role::Writer, Role::Untracked].map(|role| {
+            let ticket = registry.register(role);
+            registry.tally(&ticket).begun(5);
+            ticket
+        });
+    registry.tally(&young).end();
+    registry.tally(&young).begun(8);
+    assert!(registry.start_commit(&committing));
+    assert_eq!(registry.doom_begun_before(4, 9), 0);
+    assert_eq!(registry.doom_begun_before(7, 9), 1);
+    let doomed = [&old, &young, &committing, &untracked].map(|ticket| registry.is_doomed(ticket));
+    assert_eq!(doomed, [true, false, false, false]);
+    assert_eq!((registry.doom_begun_before(7, 9), registry.start_commit(&old)), (0, false));
+    // Who takes the slot next began later.
+    registry.release(&old);
+    let next = registry.register(Role::Writer);
+    assert_eq!((next.slot, registry.tally(&next).begun(9)), (old.slot, 9));
+    assert!(!registry.is_doomed(&next) && registry.start_commit(&next));
+}

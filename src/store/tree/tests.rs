@@ -1,8 +1,9 @@
 //! The tree against a `BTreeSet`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::store::tree::{Span, Tree};
+use crate::store::tree::{FANOUT, Node, Span, Tree};
 
 /// A generator good enough to shuffle with.
 fn random(seed: &mut u64) -> u64 {
@@ -121,4 +122,81 @@ fn a_comparator_without_order_gets_nonsense_and_nothing_worse() {
         }
     }
     assert_eq!(items(&tree).len(), tree.len());
+}
+
+/// The nodes, by level from the root on.
+fn levels<P>(tree: &Tree<P>) -> Vec<Vec<&Node<P>>> {
+    let mut levels = Vec::new();
+    let mut level: Vec<&Node<P>> = tree.root.as_deref().into_iter().collect();
+    while !level.is_empty() {
+        let below = level.iter().flat_map(|node| match node {
+            Node::Inner(children) => children.iter().map(|(_, child)| &**child).collect(),
+            Node::Leaf(_) => Vec::new(),
+        });
+        let below = below.collect();
+        levels.push(std::mem::replace(&mut level, below));
+    }
+    levels
+}
+
+fn len<P>(node: &Node<P>) -> usize {
+    match node {
+        Node::Leaf(items) => items.len(),
+        Node::Inner(children) => children.len(),
+    }
+}
+
+fn ascending(count: u64) -> Tree<u64> {
+    let mut tree = Tree::default();
+    for item in 0..count {
+        let (_, end) = tree.end();
+        tree.insert_at(&end, item);
+    }
+    tree
+}
+
+#[test]
+fn what_comes_in_its_order_leaves_full_nodes_behind() {
+    let tree = ascending(FANOUT.pow(4) as u64);
+    for level in levels(&tree) {
+        let (_, full) = level.split_last().expect("a level has a node");
+        assert!(full.iter().all(|node| len(node) == FANOUT));
+    }
+    assert_eq!(levels(&tree).last().map(Vec::len), Some(FANOUT.pow(3)));
+}
+
+#[test]
+fn a_tree_that_has_become_small_is_low() {
+    let mut tree = ascending(FANOUT.pow(3) as u64);
+    for item in 1..FANOUT.pow(3) as u64 {
+        toggle(&mut tree, item);
+    }
+    assert_eq!(items(&tree), [0]);
+    assert_eq!(levels(&tree).len(), 1);
+}
+
+#[test]
+fn the_same_tree_is_told_from_an_equal_one() {
+    let (one, equal, empty) = (ascending(3), ascending(3), Tree::<u64>::default());
+    assert!(one.same(&one.clone()) && empty.same(&Tree::default()));
+    assert!(!one.same(&equal) && !one.same(&empty) && !empty.same(&one));
+}
+
+#[test]
+fn the_bytes_are_those_of_every_node_and_of_what_it_has_room_for() {
+    let shared = size_of::<Node<u64>>() + 2 * size_of::<usize>();
+    assert_eq!([0, 1, 2].map(|count| ascending(count).bytes()), [0, shared, shared]);
+    for count in [3, 10, 500] {
+        let tree = ascending(count);
+        let mut expected = 0;
+        for node in levels(&tree).concat() {
+            expected += shared;
+            expected += match node {
+                Node::Leaf(items) if items.len() <= 2 && !items.spilled() => 0,
+                Node::Leaf(items) => items.capacity() * 8,
+                Node::Inner(children) => children.capacity() * size_of::<(u64, Arc<u64>)>(),
+            };
+        }
+        assert_eq!(tree.bytes(), expected);
+    }
 }

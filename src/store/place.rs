@@ -235,3 +235,21 @@ impl Drop for Retired {
         }
     }
 }
+
+#[cfg(all(test, not(precedent_loom)))]
+mod tests {
+    use super::{Place, ROW, Seats};
+
+    #[test]
+    fn a_seat_that_was_given_back_is_taken_again() {
+        let seats = Seats::new();
+        let rows = || seats.state.lock().rows.len();
+        (0..10 * ROW).for_each(|n| drop(Place::new(Box::new(n), &seats)));
+        assert_eq!(rows(), 1);
+        let many: Vec<_> = (0..3 * ROW).map(|n| Place::new(Box::new(n), &seats)).collect();
+        assert_eq!(rows(), 3);
+        drop(many);
+        let _again: Vec<_> = (0..3 * ROW).map(|n| Place::new(Box::new(n), &seats)).collect();
+        assert_eq!(rows(), 3);
+    }
+}

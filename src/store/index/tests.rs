@@ -180,6 +180,16 @@ fn keys_that_come_in_their_order_fill_their_leaves() {
 }
 
 #[test]
+fn a_long_row_of_leaves_is_dropped_on_a_small_stack() {
+    let work = || {
+        let fixture = Fixture::<u64>::new();
+        (0..5_000 * ENTRIES as u64).for_each(|key| drop(fixture.insert(key)));
+    };
+    let small = thread::Builder::new().stack_size(256 << 10);
+    small.spawn(work).expect("a thread").join().expect("it does not panic");
+}
+
+#[test]
 fn a_short_range_is_looked_at_and_not_what_follows_it() {
     let fixture = Fixture::<u64>::new();
     (0..1_000).for_each(|key| drop(fixture.insert(key)));

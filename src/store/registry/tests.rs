@@ -1,5 +1,7 @@
 //! The registry by itself, without chance.
 
+use std::thread;
+
 use crate::bugs::Bugs;
 use crate::store::registry::{NOTHING, Registry, Role, SEGMENT, Ticket, mark, settled, unsettled};
 use crate::sync::Ordering;
@@ -69,6 +71,13 @@ fn a_walk_lasts_until_the_outermost_ends() {
 
 #[test]
 fn every_slot_of_a_segment_is_used_before_another_one_and_each_has_a_number_of_its_own() {
+    // Each thread has a first choice of its own.
+    for _ in 0..16 {
+        thread::spawn(all_slots_are_used).join().expect("it does not panic");
+    }
+}
+
+fn all_slots_are_used() {
     let registry = published(1);
     let tickets: Vec<Ticket> = (0..3 * SEGMENT).map(|_| registry.register(Role::Writer)).collect();
     assert_eq!((registry.slots_used(), registry.census()), (3 * SEGMENT, (3 * SEGMENT, Some(1))));

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::cmp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use std::thread;
 use crate::bugs::Bugs;
 use crate::store::collector::Collector;
 use crate::store::index::{Circle, Index, Key};
-use crate::store::leaf::{ENTRIES, Entry};
+use crate::store::leaf::{Body, ENTRIES, Entry, Leaf};
 use crate::store::pins::Pins;
+use crate::store::place::Seats;
 use crate::store::record::Shared;
 use crate::store::registry::Registry;
 use crate::store::version::Version;
@@ -182,8 +184,13 @@ fn keys_that_come_in_their_order_fill_their_leaves() {
 #[test]
 fn a_long_row_of_leaves_is_dropped_on_a_small_stack() {
     let work = || {
-        let fixture = Fixture::<u64>::new();
-        (0..5_000 * ENTRIES as u64).for_each(|key| drop(fixture.insert(key)));
+        // Such as nothing above leads to any more.
+        let (seats, mut row) = (Seats::new(), None);
+        for low in (0..20_000).rev() {
+            let body = Body::<u64, u64>::new(0, iter::empty(), row);
+            row = Some(Leaf::new(Some(low), body, &seats));
+        }
+        drop(row);
     };
     let small = thread::Builder::new().stack_size(256 << 10);
     small.spawn(work).expect("a thread").join().expect("it does not panic");

@@ -273,3 +273,16 @@ fn room_for_marks_is_given_back_by_halves_but_a_little_stays() {
     few.forget(horizon(100, 100));
     assert_eq!(room(&few), least);
 }
+
+#[test]
+fn a_view_tells_who_wrote_what_was_asked_for_and_who_overwrote_what_was_read() {
+    let log = log(99);
+    commits(&log, 3);
+    let mut view = View::new(0);
+    log.catch_up(&mut view, true).expect("nothing is gone");
+    let changed = body(0, 1, 2).footprint.writes;
+    assert!(view.writers_of(&changed, 2).map(|entry| entry.commit).eq([1, 2]));
+    view.overwriters.push((2, Witness::default()));
+    assert!(view.overwriters().map(|(entry, _)| entry.commit).eq([2]));
+    assert_eq!(view.first_overwriter().map(|first| first.commit), Some(2));
+}
